@@ -1,0 +1,59 @@
+# echosync: a PGXS extension.
+#
+#   make            build
+#   make install    into the server that PG_CONFIG names
+#   make demo       the whole job on a throwaway cluster with fake CRMs
+#   make check      every test, on throwaway clusters
+#
+# demo and check install the Debian packages they need (script/packages.sh)
+# and leave nothing behind.
+
+EXTENSION = echosync
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" echosync.control)
+
+MODULE_big = echosync
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+
+# The SQL half, joined in this order into the versioned install script.
+SQL_PARTS = head tables identity integrations oauth leads queue logs views monitor policies
+SQL_SOURCES = $(SQL_PARTS:%=src/sql/%.sql)
+DATA_built = echosync--$(EXTVERSION).sql
+EXTRA_CLEAN = echosync--*.sql $(OBJS:.o=.d) src/*/*.bc src/*.bc
+
+PG_CPPFLAGS = -I$(srcdir)/src -D_GNU_SOURCE -DECHOSYNC_VERSION='"$(EXTVERSION)"' -MMD
+SHLIB_LINK = -lcurl -lcrypto
+
+# WERROR=1 for the project's own checks; a user's newer compiler must not fail.
+ifdef WERROR
+PG_CFLAGS += -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare
+endif
+
+# The targets below build by calling make again, when what they need is there:
+# a fresh machine has no pg_config yet, and PGXS has a "check" of its own.
+OWN_TARGETS = demo check
+
+ifneq ($(filter $(OWN_TARGETS),$(MAKECMDGOALS)),)
+
+.PHONY: $(OWN_TARGETS)
+demo:
+	@script/packages.sh
+	@script/demo.sh
+
+check:
+	@script/packages.sh
+	@script/check.sh
+
+else
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(PGXS),)
+$(error pg_config was not found: install postgresql-server-dev-15 or set PG_CONFIG)
+endif
+include $(PGXS)
+-include $(OBJS:.o=.d)
+
+$(DATA_built): $(SQL_SOURCES) echosync.control
+	cat $(SQL_SOURCES) > $@
+
+endif

@@ -1,0 +1,187 @@
+/*
+ * attach.c
+ *		echosync_attach_leads() and echosync_detach_leads(): our triggers on the
+ *		application's table.
+ *
+ * Both run with the caller's rights, so that PostgreSQL itself decides who may
+ * put triggers on a table; only the row in crm_lead_sources is written as the
+ * extension's owner.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "db/lead_columns.h"
+#include "db/statement.h"
+#include "worker/shared.h"
+
+PG_FUNCTION_INFO_V1(echosync_attach_leads);
+PG_FUNCTION_INFO_V1(echosync_detach_leads);
+
+#define ROW_TRIGGER "echosync_capture"
+#define STATEMENT_TRIGGER "echosync_capture_end"
+
+static Statement upsert_source = {
+	.sql = "INSERT INTO @schema@.crm_lead_sources AS s (relation, mapping, attached_by)"
+	" VALUES ($1, $2, $3)"
+	" ON CONFLICT (relation) DO UPDATE SET mapping = excluded.mapping,"
+	" attached_by = excluded.attached_by, attached_at = pg_catalog.clock_timestamp()"
+	" RETURNING s.id",
+	.nargs = 3,
+	.argtypes = {REGCLASSOID, JSONBOID, NAMEOID}
+};
+
+/* Detaching cancels what is queued, but for rows that the worker holds. */
+static Statement delete_source = {
+	.sql = "WITH source AS ("
+	" DELETE FROM @schema@.crm_lead_sources WHERE relation = $1 RETURNING id"
+	"), held AS ("
+	" SELECT q.integration_id, q.priority, q.id FROM @schema@.crm_sync_queue q, source"
+	" WHERE q.source_id = source.id FOR UPDATE OF q SKIP LOCKED"
+	"), cancelled AS ("
+	" DELETE FROM @schema@.crm_sync_queue q USING held"
+	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id"
+	") SELECT id FROM source",
+	.nargs = 1,
+	.argtypes = {REGCLASSOID}
+};
+
+static void
+check_table(Relation rel)
+{
+	char		kind = rel->rd_rel->relkind;
+
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", RelationGetRelationName(rel)),
+				 errhint("Attach the table that the leads are inserted into.")));
+	if (rel->rd_rel->relispartition)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
+				 errhint("Attach the partitioned table; its partitions follow.")));
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a temporary table", RelationGetRelationName(rel)),
+				 errdetail("The worker cannot read another session's temporary table.")));
+	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
+}
+
+static void
+run_ddl(const char *sql)
+{
+	if (SPI_execute(sql, false, 0) < 0)
+		elog(ERROR, "could not run \"%s\"", sql);
+}
+
+static void
+drop_triggers(const char *table)
+{
+	run_ddl(psprintf("DROP TRIGGER IF EXISTS " ROW_TRIGGER " ON %s", table));
+	run_ddl(psprintf("DROP TRIGGER IF EXISTS " STATEMENT_TRIGGER " ON %s", table));
+}
+
+static void
+create_trigger(const char *name, const char *level, const char *table, int source_id)
+{
+	run_ddl(psprintf("CREATE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s"
+					 " FOR EACH %s EXECUTE FUNCTION %s.echosync_capture('%d')",
+					 name, table, level, db_schema_name(), source_id));
+	/* Plain DROP EXTENSION takes our triggers along, and leaves the table. */
+	run_ddl(psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION echosync", name, table));
+}
+
+static int
+register_source(Oid relid, Jsonb *mapping)
+{
+	NameData	role;
+	Datum		values[3];
+	SavedUser	saved;
+	bool		isnull;
+
+	namestrcpy(&role, GetUserNameFromId(GetUserId(), false));
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = JsonbPGetDatum(mapping);
+	values[2] = NameGetDatum(&role);
+	db_become_owner(&saved);
+	statement_execute(&upsert_source, values, NULL, false, 0);
+	db_restore_user(&saved);
+	return DatumGetInt32(spi_datum(0, 1, &isnull));
+}
+
+static void
+tell_what_is_missing(const LeadColumns *columns, const char *table)
+{
+	if (columns->n[LEAD_FIELD_RISK_SCORE] == 0)
+		ereport(NOTICE,
+				(errmsg("no column of %s is recognized as risk_score", table),
+				 errdetail("Its leads count as unscored: they are sent only where sync_unscored is set or max_risk_score is null.")));
+	if (columns->n[LEAD_FIELD_DO_NOT_CONTACT] == 0)
+		ereport(NOTICE,
+				(errmsg("no column of %s is recognized as do_not_contact", table),
+				 errdetail("No opt-out is looked at.")));
+}
+
+Datum
+echosync_attach_leads(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	Jsonb	   *mapping = PG_GETARG_JSONB_P(1);
+	Relation	rel = table_open(relid, ShareRowExclusiveLock);
+	LeadColumns *columns;
+	char	   *table;
+	int			source_id;
+
+	check_table(rel);
+	columns = lead_columns_recognize(rel, mapping);
+	table_close(rel, NoLock);
+
+	SPI_connect();
+	db_use_extension();
+	table = lead_table_name(relid);
+	source_id = register_source(relid, lead_columns_to_jsonb(columns));
+	drop_triggers(table);
+	create_trigger(ROW_TRIGGER, "ROW", table, source_id);
+	create_trigger(STATEMENT_TRIGGER, "STATEMENT", table, source_id);
+	SPI_finish();
+
+	tell_what_is_missing(columns, table);
+	wake_note_everything();
+	PG_RETURN_VOID();
+}
+
+Datum
+echosync_detach_leads(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	Relation	rel = table_open(relid, ShareRowExclusiveLock);
+	Datum		value = ObjectIdGetDatum(relid);
+	SavedUser	saved;
+
+	check_table(rel);
+	table_close(rel, NoLock);
+
+	SPI_connect();
+	db_use_extension();
+	drop_triggers(lead_table_name(relid));
+	db_become_owner(&saved);
+	statement_execute(&delete_source, &value, NULL, false, 0);
+	db_restore_user(&saved);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("%s is not attached", lead_table_name(relid))));
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,613 @@
+/*
+ * capture.c
+ *		The trigger of attached tables, and its buffer.
+ *
+ * Two triggers are on an attached table.  The row trigger (which PostgreSQL
+ * clones to partitions, present and future, so that an INSERT straight into a
+ * leaf fires it too) only notes the facts of a changed lead in a buffer.  The
+ * statement trigger, which fires after all row triggers of the statement,
+ * queues what was noted by the set.  A statement on a leaf has no statement
+ * trigger: what it noted is queued by the next statement on the table, when
+ * the buffer is full, or just before the commit.
+ *
+ * Savepoints: notes carry the nesting level at which they were made, and a
+ * flush writes those of the current level only.  (Written inside a savepoint,
+ * notes of an outer level would be lost with it.)  A savepoint that ends well
+ * hands its notes to its parent; one that is rolled back drops them.
+ *
+ * Types of the table may be anybody's: their output functions run as the
+ * table's owner, restricted, not as whoever fires the trigger.
+ *
+ * Not here: the rule and the INSERT (enqueue.c).
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "api/capture.h"
+#include "api/enqueue.h"
+#include "db/lead_columns.h"
+#include "config/settings.h"
+#include "crm/phone.h"
+
+PG_FUNCTION_INFO_V1(echosync_capture);
+
+/* Notes gathered before they are written although the statement goes on. */
+#define CAPTURE_FLUSH_NOTES 5000
+
+/* A mapped column of one relation. */
+typedef struct CaptureColumn
+{
+	AttrNumber	attnum;
+	Oid			type;
+	FmgrInfo	output;
+} CaptureColumn;
+
+/* What the trigger knows of one relation (table or partition). */
+typedef struct CaptureRelation
+{
+	Oid			relid;			/* hash key */
+	bool		valid;
+	bool		incomplete;		/* a mapped column is gone: leave rules to the
+								 * worker, which holds such leads */
+	int			source_id;
+	MemoryContext context;
+	CaptureColumn columns[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
+	int			n_columns[LEAD_FIELD_COUNT];
+} CaptureRelation;
+
+/* One changed lead. */
+typedef struct CaptureNote
+{
+	char	   *lead_id;
+	char	   *user_id;
+	int			source_id;
+	int			nest_level;
+	bool		gone;			/* deleted, or no longer this user's */
+	bool		facts_known;
+	LeadFacts	facts;
+} CaptureNote;
+
+static HTAB *relations = NULL;
+
+static MemoryContext notes_context = NULL;
+static CaptureNote *notes = NULL;
+static int	n_notes = 0;
+static int	notes_capacity = 0;
+static Oid	notes_schema = InvalidOid;
+
+static Statement select_source = {
+	.sql = "SELECT mapping FROM @schema@.crm_lead_sources WHERE id = $1",
+	.nargs = 1,
+	.argtypes = {INT4OID}
+};
+
+/*
+ * Cancel what waits for leads that are gone.  Rows that somebody else holds
+ * (the worker, committing their outcome) are left to the worker, which finds
+ * the lead gone by itself; so are rows of a run, whose count it keeps.
+ */
+static Statement cancel_gone = {
+	.sql = "WITH gone AS ("
+	" SELECT DISTINCT i.id, i.crm_type, g.user_id, g.lead_id"
+	" FROM pg_catalog.unnest($1, $2) AS g(user_id, lead_id)"
+	" JOIN @schema@.crm_integrations i ON i.user_id = g.user_id"
+	"), held AS ("
+	" SELECT q.integration_id, q.priority, q.id FROM gone"
+	" JOIN @schema@.crm_sync_queue q ON q.integration_id = gone.id AND q.lead_id = gone.lead_id"
+	" WHERE q.run_id IS NULL AND q.source_id IS NOT NULL"
+	" FOR UPDATE OF q SKIP LOCKED"
+	"), cancelled AS ("
+	" DELETE FROM @schema@.crm_sync_queue q USING held"
+	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id"
+	" RETURNING q.integration_id, q.lead_id, q.sync_type, q.queued_at"
+	") INSERT INTO @schema@.crm_sync_logs"
+	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
+	" SELECT DISTINCT ON (c.integration_id, c.lead_id) c.integration_id, gone.user_id, gone.crm_type,"
+	" c.lead_id, c.sync_type, 'none', 'skipped', 'lead_deleted', c.queued_at"
+	" FROM cancelled c JOIN gone ON gone.id = c.integration_id AND gone.lead_id = c.lead_id",
+	.nargs = 2,
+	.argtypes = {TEXTARRAYOID, TEXTARRAYOID}
+};
+
+static void
+relation_invalidate(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	CaptureRelation *entry;
+
+	if (relations == NULL)
+		return;
+	hash_seq_init(&status, relations);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (relid == InvalidOid || entry->relid == relid)
+			entry->valid = false;
+	}
+}
+
+static void
+relations_create(void)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = sizeof(Oid);
+	control.entrysize = sizeof(CaptureRelation);
+	relations = hash_create("echosync captured relations", 16, &control,
+							HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(relation_invalidate, (Datum) 0);
+}
+
+static LeadColumns *
+load_mapping(int source_id)
+{
+	Datum		value = Int32GetDatum(source_id);
+	LeadColumns *columns = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+	SavedUser	saved;
+	bool		isnull;
+
+	SPI_connect();
+	db_become_owner(&saved);
+	statement_execute(&select_source, &value, NULL, true, 1);
+	db_restore_user(&saved);
+	if (SPI_processed == 1)
+	{
+		Jsonb	   *mapping = DatumGetJsonbP(spi_datum(0, 1, &isnull));
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		columns = lead_columns_from_jsonb(mapping);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	return columns;
+}
+
+static void
+resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns)
+{
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		entry->n_columns[field] = 0;
+		for (int i = 0; i < columns->n[field]; i++)
+		{
+			CaptureColumn *column = &entry->columns[field][entry->n_columns[field]];
+			Oid			output;
+			bool		varlena;
+
+			column->attnum = get_attnum(entry->relid, columns->names[field][i]);
+			if (column->attnum <= 0)
+			{
+				entry->incomplete = true;
+				continue;
+			}
+			column->type = get_atttype(entry->relid, column->attnum);
+			getTypeOutputInfo(column->type, &output, &varlena);
+			fmgr_info_cxt(output, &column->output, entry->context);
+			entry->n_columns[field]++;
+		}
+	}
+	if (entry->n_columns[LEAD_FIELD_ID] == 0 || entry->n_columns[LEAD_FIELD_USER_ID] == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the lead's id or user column of \"%s\" no longer exists",
+						RelationGetRelationName(rel)),
+				 errhint("Call echosync_attach_leads() again with the table's present columns, or echosync_detach_leads().")));
+	if (entry->incomplete)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("a column of \"%s\" that echosync reads no longer exists",
+						RelationGetRelationName(rel)),
+				 errdetail("Leads are queued and held back."),
+				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
+}
+
+static CaptureRelation *
+relation_lookup(TriggerData *trigdata)
+{
+	Relation	rel = trigdata->tg_relation;
+	Oid			relid = RelationGetRelid(rel);
+	CaptureRelation *entry;
+	LeadColumns *columns;
+	bool		found;
+
+	if (relations == NULL)
+		relations_create();
+	entry = hash_search(relations, &relid, HASH_ENTER, &found);
+	if (found && entry->valid)
+		return entry;
+	if (!found)
+		entry->context = NULL;
+	entry->valid = false;
+	entry->incomplete = false;
+	if (entry->context == NULL)
+		entry->context = AllocSetContextCreate(CacheMemoryContext, "echosync capture",
+											   ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(entry->context);
+	if (trigdata->tg_trigger->tgnargs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger \"%s\" was not made by echosync_attach_leads()",
+						trigdata->tg_trigger->tgname)));
+	entry->source_id = pg_strtoint32(trigdata->tg_trigger->tgargs[0]);
+	columns = load_mapping(entry->source_id);
+	if (columns == NULL)
+		return NULL;
+	resolve_columns(entry, rel, columns);
+	entry->valid = true;
+	return entry;
+}
+
+/* Text of a field's first column, NULL if null or not mapped. */
+static char *
+field_text(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, int i)
+{
+	CaptureColumn *column = &entry->columns[field][i];
+	Datum		value;
+	bool		isnull;
+
+	if (i >= entry->n_columns[field])
+		return NULL;
+	value = slot_getattr(slot, column->attnum, &isnull);
+	return isnull ? NULL : OutputFunctionCall(&column->output, value);
+}
+
+static bool
+field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
+{
+	for (int i = 0; i < entry->n_columns[field]; i++)
+	{
+		char	   *text = field_text(entry, slot, field, i);
+
+		if (text != NULL && lead_text_is_true(text))
+			return true;
+	}
+	return false;
+}
+
+static void
+gather_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
+{
+	char	   *phone = field_text(entry, slot, LEAD_FIELD_PHONE, 0);
+	char	   *email = field_text(entry, slot, LEAD_FIELD_EMAIL, 0);
+	char	   *score = field_text(entry, slot, LEAD_FIELD_RISK_SCORE, 0);
+	char		key[PHONE_MAX_LEN];
+
+	memset(facts, 0, sizeof(*facts));
+	facts->deleted = field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
+	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT);
+	facts->has_contact_key = (phone != NULL && phone_key(phone, strlen(phone), key)) ||
+		(email != NULL && lead_email(email) != NULL);
+	facts->has_risk_score = score != NULL && lead_text_to_score(score, &facts->risk_score);
+}
+
+static bool
+column_differs(TupleTableSlot *old, TupleTableSlot *new, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(new->tts_tupleDescriptor, attnum - 1);
+	bool		old_null,
+				new_null;
+	Datum		old_value = slot_getattr(old, attnum, &old_null);
+	Datum		new_value = slot_getattr(new, attnum, &new_null);
+
+	if (old_null || new_null)
+		return old_null != new_null;
+	return !datum_image_eq(old_value, new_value, att->attbyval, att->attlen);
+}
+
+static bool
+field_differs(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new, LeadField field)
+{
+	for (int i = 0; i < entry->n_columns[field]; i++)
+	{
+		if (column_differs(old, new, entry->columns[field][i].attnum))
+			return true;
+	}
+	return false;
+}
+
+static bool
+lead_differs(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
+{
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (field_differs(entry, old, new, field))
+			return true;
+	}
+	return false;
+}
+
+static CaptureNote *
+note_add(void)
+{
+	if (notes_context == NULL)
+	{
+		notes_context = AllocSetContextCreate(TopTransactionContext, "echosync notes",
+											  ALLOCSET_DEFAULT_SIZES);
+		notes_capacity = 16;
+		notes = MemoryContextAlloc(notes_context, notes_capacity * sizeof(CaptureNote));
+	}
+	if (n_notes == notes_capacity)
+	{
+		notes_capacity *= 2;
+		notes = repalloc(notes, notes_capacity * sizeof(CaptureNote));
+	}
+	memset(&notes[n_notes], 0, sizeof(CaptureNote));
+	return &notes[n_notes++];
+}
+
+/* Note one version of a row; leads without id or user cannot be anybody's. */
+static void
+note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
+{
+	char	   *lead_id = field_text(entry, slot, LEAD_FIELD_ID, 0);
+	char	   *user_id = field_text(entry, slot, LEAD_FIELD_USER_ID, 0);
+	CaptureNote *note;
+
+	if (lead_id == NULL || user_id == NULL)
+		return;
+	note = note_add();
+	note->lead_id = MemoryContextStrdup(notes_context, lead_id);
+	note->user_id = MemoryContextStrdup(notes_context, user_id);
+	note->source_id = entry->source_id;
+	note->nest_level = GetCurrentTransactionNestLevel();
+	note->gone = gone;
+	note->facts_known = !entry->incomplete;
+	if (!gone)
+		gather_facts(entry, slot, &note->facts);
+}
+
+static void
+note_update(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
+{
+	if (!lead_differs(entry, old, new))
+		return;
+	if (field_differs(entry, old, new, LEAD_FIELD_USER_ID) ||
+		field_differs(entry, old, new, LEAD_FIELD_ID))
+		note_lead(entry, old, true);
+	if (!field_is_set(entry, new, LEAD_FIELD_DELETED_AT))
+		note_lead(entry, new, false);
+	else if (!field_is_set(entry, old, LEAD_FIELD_DELETED_AT))
+		note_lead(entry, new, true);
+}
+
+static void
+capture_row(TriggerData *trigdata)
+{
+	CaptureRelation *entry = relation_lookup(trigdata);
+	SavedUser	saved;
+
+	if (entry == NULL)
+		return;
+	db_become_restricted(trigdata->tg_relation->rd_rel->relowner, &saved);
+	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
+		note_update(entry, trigdata->tg_trigslot, trigdata->tg_newslot);
+	else
+		note_lead(entry, trigdata->tg_trigslot,
+				  TRIGGER_FIRED_BY_DELETE(trigdata->tg_event));
+	db_restore_user(&saved);
+}
+
+/* Is there a later note that the lead (of the same user) lives? */
+static uint64
+note_hash(const CaptureNote *note)
+{
+	return hash_combine64(hash_bytes_extended((const unsigned char *) note->lead_id,
+											  strlen(note->lead_id), 0),
+						  hash_bytes_extended((const unsigned char *) note->user_id,
+											  strlen(note->user_id), 1));
+}
+
+/*
+ * A row that moved between partitions is deleted and inserted: drop "gone"
+ * notes of leads that a later note of the set shows to be there.
+ */
+static void
+drop_moved(CaptureNote *set, int n)
+{
+	HASHCTL		control = {0};
+	HTAB	   *alive = NULL;
+
+	for (int i = n - 1; i >= 0; i--)
+	{
+		uint64		hash = note_hash(&set[i]);
+
+		if (alive == NULL)
+		{
+			control.keysize = sizeof(uint64);
+			control.entrysize = sizeof(uint64);
+			control.hcxt = CurrentMemoryContext;
+			alive = hash_create("echosync notes alive", n, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		}
+		if (!set[i].gone)
+			(void) hash_search(alive, &hash, HASH_ENTER, NULL);
+		else if (hash_search(alive, &hash, HASH_FIND, NULL) != NULL)
+			set[i].lead_id = NULL;
+	}
+	hash_destroy(alive);
+}
+
+/* The distinct users of notes, as text[]; notes of one user are often adjacent. */
+static Datum
+users_of(const CaptureNote *set, int n)
+{
+	RowSet	   *users = rowset_make(1, (Oid[]) {TEXTOID});
+	const char *last = NULL;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (set[i].gone || (last != NULL && strcmp(last, set[i].user_id) == 0))
+			continue;
+		last = set[i].user_id;
+		rowset_row(users);
+		rowset_text(users, last);
+	}
+	return users->n_rows > 0 ? rowset_array(users, 0) : (Datum) 0;
+}
+
+static void
+queue_changed(const CaptureNote *set, int n)
+{
+	Datum		users = users_of(set, n);
+	Enqueue    *enqueue;
+	TargetList *list;
+
+	if (users == (Datum) 0)
+		return;
+	list = enqueue_targets(users, true);
+	if (list->n == 0)
+		return;
+	enqueue = enqueue_begin("auto", 0, 0);
+	for (int i = 0; i < n; i++)
+	{
+		Target	   *target;
+
+		if (set[i].gone)
+			continue;
+		target = enqueue_first_target(list, set[i].user_id);
+		for (; target != NULL && target < list->targets + list->n &&
+			 strcmp(target->user_id, set[i].user_id) == 0; target++)
+			(void) enqueue_lead(enqueue, target, set[i].lead_id, set[i].source_id,
+								set[i].facts_known ? &set[i].facts : NULL, (Datum) 0);
+	}
+	enqueue_write(enqueue);
+}
+
+static void
+cancel_deleted(CaptureNote *set, int n)
+{
+	RowSet	   *gone = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
+	int			n_gone = 0;
+
+	for (int i = 0; i < n; i++)
+		n_gone += set[i].gone;
+	if (n_gone == 0)
+		return;
+	if (n_gone < n)
+		drop_moved(set, n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!set[i].gone || set[i].lead_id == NULL)
+			continue;
+		rowset_row(gone);
+		rowset_text(gone, set[i].user_id);
+		rowset_text(gone, set[i].lead_id);
+	}
+	rowset_execute(gone, &cancel_gone);
+}
+
+/* Write the notes of the current nesting level. */
+static void
+capture_flush(void)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	int			first = n_notes;
+	SavedUser	saved;
+
+	while (first > 0 && notes[first - 1].nest_level == level)
+		first--;
+	if (first == n_notes)
+		return;
+
+	SPI_connect();
+	db_use_schema(notes_schema);
+	db_become_owner(&saved);
+	cancel_deleted(notes + first, n_notes - first);
+	queue_changed(notes + first, n_notes - first);
+	db_restore_user(&saved);
+	SPI_finish();
+
+	n_notes = first;
+	if (n_notes == 0)
+	{
+		MemoryContextDelete(notes_context);
+		notes_context = NULL;
+	}
+}
+
+Datum
+echosync_capture(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("echosync_capture() is called as an AFTER trigger only")));
+	if (!echosync_capture_enabled)
+		PG_RETURN_NULL();
+
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+	{
+		capture_flush();
+		PG_RETURN_NULL();
+	}
+	notes_schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	db_use_schema(notes_schema);
+	capture_row(trigdata);
+	if (n_notes >= CAPTURE_FLUSH_NOTES)
+		capture_flush();
+	PG_RETURN_NULL();
+}
+
+static void
+capture_at_transaction_end(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			if (n_notes > 0)
+				capture_flush();
+			break;
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+			n_notes = 0;
+			notes_context = NULL;	/* gone with TopTransactionContext */
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+capture_at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
+							  SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		while (n_notes > 0 && notes[n_notes - 1].nest_level >= level)
+			n_notes--;
+	}
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		for (int i = n_notes - 1; i >= 0 && notes[i].nest_level >= level; i--)
+			notes[i].nest_level = level - 1;
+	}
+}
+
+void
+capture_install_callbacks(void)
+{
+	RegisterXactCallback(capture_at_transaction_end, NULL);
+	RegisterSubXactCallback(capture_at_subtransaction_end, NULL);
+}

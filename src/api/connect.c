@@ -1,0 +1,339 @@
+/*
+ * connect.c
+ *		echosync_connect(), the OAuth pair, and echosync_test_connection().
+ *
+ * The backend checks and stores; the worker asks the CRM, through the mailbox.
+ * Keys come as arguments, so errors hide the statement they came in.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#include "api/identity.h"
+#include "config/secrets.h"
+#include "config/settings.h"
+#include "db/integration.h"
+#include "db/oauth_state.h"
+#include "db/statement.h"
+#include "worker/mailbox.h"
+#include "worker/shared.h"
+
+PG_FUNCTION_INFO_V1(echosync_connect);
+PG_FUNCTION_INFO_V1(echosync_oauth_authorize);
+PG_FUNCTION_INFO_V1(echosync_oauth_callback);
+PG_FUNCTION_INFO_V1(echosync_test_connection);
+
+static Statement find_integration = {
+	.sql = "SELECT (i).id, (i).crm_account_label FROM @schema@.echosync_find_integration($1) AS i",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+static const CrmProvider *
+require_provider(FunctionCallInfo fcinfo, int arg)
+{
+	char	   *name;
+	const CrmProvider *provider;
+
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("crm_type must not be null"), errhidestmt(true)));
+	name = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	provider = crm_provider_by_type(name);
+	if (provider == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized CRM \"%s\"", name), errhidestmt(true),
+				 errhint("Valid values are: followupboss, lofty.")));
+	return provider;
+}
+
+static char *
+require_user(void)
+{
+	char	   *user = identity_require_user(false);
+
+	if (strlen(user) >= MAIL_NAME_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the user id is longer than %d bytes", MAIL_NAME_SIZE - 1)));
+	return user;
+}
+
+static Jsonb *
+settings_argument(FunctionCallInfo fcinfo, int arg)
+{
+	if (PG_ARGISNULL(arg))
+		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
+	return PG_GETARG_JSONB_P(arg);
+}
+
+/* Without a key nothing can be sealed: say so before the CRM is asked. */
+static void
+require_key(void)
+{
+	const char *problem = secrets_problem();
+
+	if (secrets_current()->encryption_key == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credentials cannot be sealed"), errhidestmt(true),
+				 problem ? errdetail("%s.", problem) : 0,
+				 errhint("Set INTEGRATION_ENCRYPTION_KEY and INTEGRATION_ENCRYPTION_SALT in the file that echosync.env_file names, then reload the configuration.")));
+}
+
+static char *
+require_api_key(FunctionCallInfo fcinfo, int arg, const CrmProvider *provider)
+{
+	char	   *key;
+	const char *wrong;
+
+	if (PG_ARGISNULL(arg))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("api_key must not be null"), errhidestmt(true)));
+	key = text_to_cstring(PG_GETARG_TEXT_PP(arg));
+	wrong = provider->check_api_key(key);
+	if (wrong == NULL && strlen(key) >= MAIL_SECRET_SIZE)
+		wrong = "It is too long.";
+	if (wrong != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("this cannot be an API key of %s", provider->label),
+				 errdetail("%s", wrong), errhidestmt(true)));
+	return key;
+}
+
+static void
+refuse(const CrmProvider *provider, const MailReply *reply)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("could not connect to %s: %s", provider->label, reply->error_message),
+			 reply->http_status != 0 ?
+			 errdetail("Error code %s, HTTP status %d. Nothing was stored.", reply->error_code, reply->http_status) :
+			 errdetail("Error code %s. Nothing was stored.", reply->error_code),
+			 errhidestmt(true)));
+}
+
+static Datum
+store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
+	  const CrmCredential *credential, const MailReply *reply)
+{
+	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
+	NewConnection new = {
+		.user_id = user_id,
+		.crm_type = provider->crm_type,
+		.settings = settings,
+		.account_id = reply->account_id[0] ? reply->account_id : NULL,
+		.account_label = reply->account_label[0] ? reply->account_label : NULL,
+		.credential = credential
+	};
+
+	SPI_connect();
+	db_use_extension();
+	integration_store(&new, id);
+	SPI_finish();
+	wake_note_integration(id);
+	return UUIDPGetDatum(id);
+}
+
+Datum
+echosync_connect(PG_FUNCTION_ARGS)
+{
+	char	   *user_id = require_user();
+	const CrmProvider *provider = require_provider(fcinfo, 0);
+	char	   *key = require_api_key(fcinfo, 1, provider);
+	Jsonb	   *settings = settings_argument(fcinfo, 2);
+	MailRequest *request = palloc0(sizeof(MailRequest));
+	MailReply  *reply = palloc0(sizeof(MailReply));
+	CrmCredential credential = {CRM_CREDENTIAL_API_KEY, key, NULL, 0};
+	Datum		id;
+
+	PreventCommandIfReadOnly("echosync_connect()");
+	(void) integration_settings_merge(NULL, settings, provider->crm_type);
+	require_key();
+
+	request->kind = MAIL_TEST_KEY;
+	strlcpy(request->crm_type, provider->crm_type, sizeof(request->crm_type));
+	strlcpy(request->user_id, user_id, sizeof(request->user_id));
+	strlcpy(request->secret, key, sizeof(request->secret));
+	mailbox_ask(request, reply);
+	explicit_bzero(request, sizeof(MailRequest));
+	if (!reply->ok)
+		refuse(provider, reply);
+	id = store(user_id, provider, settings, &credential, reply);
+	explicit_bzero(key, strlen(key));
+	PG_RETURN_DATUM(id);
+}
+
+Datum
+echosync_oauth_authorize(PG_FUNCTION_ARGS)
+{
+	char	   *user_id = require_user();
+	const CrmProvider *provider = require_provider(fcinfo, 0);
+	Jsonb	   *settings = settings_argument(fcinfo, 1);
+	const Secrets *secrets = secrets_current();
+	CrmConnection connection = {0};
+	char	   *state;
+	char	   *url;
+
+	if (!provider->takes_oauth)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is connected by API key", provider->label),
+				 errhint("Use echosync_connect().")));
+	PreventCommandIfReadOnly("echosync_oauth_authorize()");
+	(void) integration_settings_merge(NULL, settings, provider->crm_type);
+	require_key();
+
+	connection.provider = provider;
+	connection.app_url = echosync_followupboss_app_url;
+	connection.api_url = echosync_followupboss_api_url;
+	connection.identity.client_id = secrets->followupboss_client_id;
+	connection.identity.redirect_url = echosync_redirect_url;
+	if (secrets->followupboss_client_id == NULL || secrets->followupboss_client_secret == NULL ||
+		echosync_redirect_url[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("OAuth with %s is not set up", provider->label),
+				 errhint("Set FOLLOWUPBOSS_CLIENT_ID and FOLLOWUPBOSS_CLIENT_SECRET in the env file, and echosync.redirect_url.")));
+
+	SPI_connect();
+	db_use_extension();
+	state = MemoryContextStrdup(fcinfo->flinfo->fn_mcxt,
+								oauth_state_create(user_id, provider->crm_type, settings));
+	SPI_finish();
+	url = provider->authorize_url(&connection, state);
+	if (url == NULL)
+		elog(ERROR, "no authorize URL");
+	PG_RETURN_TEXT_P(cstring_to_text(url));
+}
+
+static void
+refuse_denied(FunctionCallInfo fcinfo)
+{
+	char	   *response = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	if (response != NULL && strcmp(response, "denied") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("access was denied in the CRM"),
+				 errdetail("The user did not consent. Nothing was stored."),
+				 errhint("Send the user to a new URL of echosync_oauth_authorize() to try again."),
+				 errhidestmt(true)));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the callback has no code or no state"),
+				 errhint("Pass on code, state and response as the CRM sent them."),
+				 errhidestmt(true)));
+}
+
+static void
+copy_argument(char *to, size_t size, text *from, const char *name)
+{
+	if (VARSIZE_ANY_EXHDR(from) >= size)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is too long", name), errhidestmt(true)));
+	text_to_cstring_buffer(from, to, size);
+}
+
+static void
+refuse_exchange(const MailReply *reply)
+{
+	ereport(ERROR,
+			(errcode(strcmp(reply->error_code, "oauth_state") == 0 ?
+					 MAKE_SQLSTATE('P', 'T', '4', '0', '4') : ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("could not connect: %s", reply->error_message),
+			 errdetail("Error code %s. Nothing was stored.", reply->error_code),
+			 errhint("Start again with echosync_oauth_authorize()."),
+			 errhidestmt(true)));
+}
+
+/*
+ * In a READ ONLY transaction (a GET through PostgREST) the worker writes, in
+ * its own transaction; there the state alone decides whose connection it is.
+ */
+Datum
+echosync_oauth_callback(PG_FUNCTION_ARGS)
+{
+	bool		read_only = XactReadOnly;
+	char	   *user_id = read_only ? identity_user_id() : require_user();
+	MailRequest *request = palloc0(sizeof(MailRequest));
+	MailReply  *reply = palloc0(sizeof(MailReply));
+	CrmCredential credential = {CRM_CREDENTIAL_OAUTH, NULL, NULL, 0};
+	const CrmProvider *provider;
+	Datum		id;
+
+	refuse_denied(fcinfo);
+	PreventCommandDuringRecovery("echosync_oauth_callback()");
+	require_key();
+	request->kind = read_only ? MAIL_EXCHANGE_AND_STORE : MAIL_EXCHANGE;
+	strlcpy(request->user_id, user_id ? user_id : "", sizeof(request->user_id));
+	copy_argument(request->secret, sizeof(request->secret), PG_GETARG_TEXT_PP(0), "code");
+	copy_argument(request->state, sizeof(request->state), PG_GETARG_TEXT_PP(1), "state");
+	mailbox_ask(request, reply);
+	explicit_bzero(request, sizeof(MailRequest));
+	if (!reply->ok)
+		refuse_exchange(reply);
+	if (read_only)
+	{
+		pg_uuid_t  *stored = palloc(sizeof(pg_uuid_t));
+
+		*stored = reply->integration;
+		PG_RETURN_UUID_P(stored);
+	}
+
+	provider = crm_provider_by_type(reply->crm_type);
+	credential.secret = reply->secret;
+	credential.refresh_token = reply->refresh_token[0] ? reply->refresh_token : NULL;
+	credential.expires_at = reply->expires_at;
+	id = store(reply->user_id, provider,
+			   DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(reply->settings))),
+			   &credential, reply);
+	explicit_bzero(reply, sizeof(MailReply));
+	PG_RETURN_DATUM(id);
+}
+
+Datum
+echosync_test_connection(PG_FUNCTION_ARGS)
+{
+	MailRequest *request = palloc0(sizeof(MailRequest));
+	MailReply  *reply = palloc0(sizeof(MailReply));
+	Datum		id = PG_ARGISNULL(0) ? 0 : PG_GETARG_DATUM(0);
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("id must not be null")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	SPI_connect();
+	db_use_extension();
+	statement_execute(&find_integration, &id, NULL, true, 1);
+	SPI_finish();
+
+	request->kind = MAIL_TEST_CONNECTION;
+	request->integration = *DatumGetUUIDP(id);
+	mailbox_ask(request, reply);
+	values[0] = BoolGetDatum(reply->ok);
+	values[1] = CStringGetTextDatum(reply->ok ? "The CRM accepts the credential." : reply->error_message);
+	values[2] = CStringGetTextDatum(reply->account_label[0] ? reply->account_label : reply->account_id);
+	nulls[2] = reply->account_label[0] == '\0' && reply->account_id[0] == '\0';
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,191 @@
+/*
+ * enqueue.c
+ *		Deciding for which connections a lead is queued, and queueing by the set.
+ *
+ * A refusal is logged once for each change of the lead.  Refusals of a manual
+ * run follow no change: they are logged only if the last word on that lead
+ * and connection was not the same refusal.
+ *
+ * Not here: where leads come from (capture.c, manual_sync.c, webhook.c).
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/uuid.h"
+
+#include "api/enqueue.h"
+#include "worker/shared.h"
+
+static Statement select_targets = {
+	.sql = "SELECT i.id, i.user_id, i.crm_type, i.settings"
+	" FROM @schema@.crm_integrations i"
+	" WHERE i.user_id = ANY ($1)"
+	" ORDER BY i.user_id COLLATE \"C\"",
+	.nargs = 1,
+	.argtypes = {TEXTARRAYOID}
+};
+
+static Statement insert_queue = {
+	.sql = "INSERT INTO @schema@.crm_sync_queue"
+	" (integration_id, priority, lead_id, user_id, source_id, sync_type, run_id, snapshot)"
+	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+	.nargs = 8,
+	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID}
+};
+
+static Statement insert_refused = {
+	.sql = "INSERT INTO @schema@.crm_sync_logs"
+	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
+	" SELECT r.integration_id, r.user_id, r.crm_type, r.lead_id, r.sync_type,"
+	" 'none', 'skipped', r.reason, pg_catalog.clock_timestamp()"
+	" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6)"
+	" AS r(integration_id, user_id, crm_type, lead_id, sync_type, reason)"
+	" WHERE r.sync_type <> 'manual' OR r.reason IS DISTINCT FROM"
+	" (SELECT l.reason FROM @schema@.crm_sync_logs l"
+	" WHERE l.integration_id = r.integration_id AND l.lead_id = r.lead_id"
+	" ORDER BY l.id DESC LIMIT 1)",
+	.nargs = 6,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID}
+};
+
+static const Oid queue_columns[] = {UUIDOID, INT2OID, TEXTOID, TEXTOID, INT4OID,
+TEXTOID, INT8OID, JSONBOID};
+static const Oid refused_columns[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+TEXTOID};
+
+TargetList *
+enqueue_targets(Datum user_ids, bool auto_sync_only)
+{
+	TargetList *list = palloc0(sizeof(TargetList));
+	MemoryContext caller = CurrentMemoryContext;
+
+	statement_execute(&select_targets, &user_ids, NULL, false, 0);
+	list->targets = MemoryContextAllocZero(caller, sizeof(Target) * (SPI_processed + 1));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Target	   *target = &list->targets[list->n];
+		bool		isnull;
+
+		target->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(i, 4, &isnull)));
+		if (auto_sync_only && !target->settings->auto_sync)
+			continue;
+		memcpy(target->id, DatumGetUUIDP(spi_datum(i, 1, &isnull))->data, UUID_LEN);
+		target->user_id = spi_text(i, 2);
+		target->crm_type = spi_text(i, 3);
+		target->provider = crm_provider_by_type(target->crm_type);
+		list->n++;
+	}
+	return list;
+}
+
+Target *
+enqueue_first_target(const TargetList *list, const char *user_id)
+{
+	int			low = 0,
+				high = list->n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (strcmp(list->targets[middle].user_id, user_id) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == list->n || strcmp(list->targets[low].user_id, user_id) != 0)
+		return NULL;
+	return &list->targets[low];
+}
+
+void
+enqueue_restart(Enqueue *enqueue)
+{
+	enqueue->queue = rowset_make(lengthof(queue_columns), queue_columns);
+	enqueue->refused = rowset_make(lengthof(refused_columns), refused_columns);
+}
+
+Enqueue *
+enqueue_begin(const char *sync_type, int priority, int64 run_id)
+{
+	Enqueue    *enqueue = palloc0(sizeof(Enqueue));
+
+	enqueue->sync_type = sync_type;
+	enqueue->priority = priority;
+	enqueue->run_id = run_id;
+	enqueue_restart(enqueue);
+	return enqueue;
+}
+
+LeadRefusal
+enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
+			 int source_id, const LeadFacts *facts, Datum snapshot)
+{
+	RowSet	   *queue = enqueue->queue;
+
+	if (facts != NULL)
+	{
+		bool		flags = target->provider != NULL && target->provider->flags_records;
+		LeadRefusal refusal = lead_refusal(facts, target->settings, flags);
+
+		if (refusal != REFUSAL_NONE)
+		{
+			enqueue_refuse(enqueue, target, lead_id, refusal);
+			return refusal;
+		}
+	}
+	rowset_row(queue);
+	rowset_uuid(queue, target->id);
+	rowset_int2(queue, enqueue->priority);
+	rowset_text(queue, lead_id);
+	rowset_text(queue, target->user_id);
+	if (source_id != 0)
+		rowset_int4(queue, source_id);
+	else
+		rowset_null(queue);
+	rowset_text(queue, enqueue->sync_type);
+	if (enqueue->run_id != 0)
+		rowset_int8(queue, enqueue->run_id);
+	else
+		rowset_null(queue);
+	rowset_datum(queue, snapshot);
+	enqueue->n_queued++;
+	return REFUSAL_NONE;
+}
+
+void
+enqueue_refuse(Enqueue *enqueue, const Target *target, const char *lead_id,
+			   LeadRefusal refusal)
+{
+	RowSet	   *refused = enqueue->refused;
+
+	rowset_row(refused);
+	rowset_uuid(refused, target->id);
+	rowset_text(refused, target->user_id);
+	rowset_text(refused, target->crm_type);
+	rowset_text(refused, lead_id);
+	rowset_text(refused, enqueue->sync_type);
+	rowset_text(refused, lead_refusal_names[refusal]);
+	enqueue->n_refused++;
+}
+
+void
+enqueue_write(Enqueue *enqueue)
+{
+	/*
+	 * The transaction id before the queue ids: the worker relies on it that a
+	 * transaction which has drawn an id is visible as running.
+	 */
+	if (enqueue->queue->n_rows > 0)
+		(void) GetCurrentTransactionId();
+	rowset_execute(enqueue->queue, &insert_queue);
+	rowset_execute(enqueue->refused, &insert_refused);
+	for (int i = 0; i < enqueue->queue->n_rows; i++)
+		wake_note_integration(DatumGetUUIDP(enqueue->queue->values[0][i]));
+	enqueue_restart(enqueue);
+}

@@ -1,0 +1,363 @@
+/*
+ * manual_sync.c
+ *		echosync_manual_sync(): queue leads that a user asks for.
+ *
+ * Leads are read through a cursor, as the owner of their table in a
+ * security-restricted operation, and queued in batches, so that memory is
+ * bounded whatever the number of leads.  A lead that waits already is not
+ * queued twice.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "api/enqueue.h"
+#include "api/identity.h"
+#include "db/lead_columns.h"
+#include "worker/shared.h"
+
+PG_FUNCTION_INFO_V1(echosync_manual_sync);
+
+#define MANUAL_BATCH 1000
+
+static Statement find_integration = {
+	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings"
+	" FROM @schema@.echosync_find_integration($1) AS i",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+static Statement select_sources = {
+	.sql = "SELECT id, relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources ORDER BY id",
+	.nargs = 0
+};
+
+static Statement insert_run = {
+	.sql = "INSERT INTO @schema@.crm_sync_runs (integration_id, user_id, queued, skipped)"
+	" VALUES ($1, $2, 0, 0) RETURNING id",
+	.nargs = 2,
+	.argtypes = {UUIDOID, TEXTOID}
+};
+
+static Statement update_run = {
+	.sql = "UPDATE @schema@.crm_sync_runs SET queued = $2, skipped = $3,"
+	" finished_at = CASE WHEN $2 = 0 THEN pg_catalog.clock_timestamp() END WHERE id = $1",
+	.nargs = 3,
+	.argtypes = {INT8OID, INT8OID, INT8OID}
+};
+
+static Statement select_waiting = {
+	.sql = "SELECT DISTINCT lead_id FROM @schema@.crm_sync_queue"
+	" WHERE integration_id = $1 AND lead_id = ANY ($2)",
+	.nargs = 2,
+	.argtypes = {UUIDOID, TEXTARRAYOID}
+};
+
+typedef struct Source
+{
+	int			id;
+	Oid			relation;
+	LeadColumns *columns;
+} Source;
+
+typedef struct ManualRun
+{
+	Target		target;
+	Enqueue    *enqueue;
+	ArrayType  *lead_ids;		/* NULL: all */
+	HTAB	   *found;			/* of the asked-for ids; NULL without any */
+	int64		n_skipped;
+} ManualRun;
+
+static void
+load_target(Target *target, Datum id)
+{
+	bool		isnull;
+
+	statement_execute(&find_integration, &id, NULL, true, 0);
+	memcpy(target->id, DatumGetUUIDP(spi_datum(0, 1, &isnull))->data, UUID_LEN);
+	target->user_id = spi_text(0, 2);
+	target->crm_type = spi_text(0, 3);
+	target->provider = crm_provider_by_type(target->crm_type);
+	target->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(0, 4, &isnull)));
+}
+
+static List *
+load_sources(void)
+{
+	List	   *sources = NIL;
+	bool		isnull;
+
+	statement_execute(&select_sources, NULL, NULL, true, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Source	   *source = palloc0(sizeof(Source));
+
+		source->id = DatumGetInt32(spi_datum(i, 1, &isnull));
+		source->relation = DatumGetObjectId(spi_datum(i, 2, &isnull));
+		source->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(i, 3, &isnull)));
+		sources = lappend(sources, source);
+	}
+	return sources;
+}
+
+/* Which of these leads wait already?  Sets lead_ids[i] to NULL for them. */
+static void
+leave_out_waiting(ManualRun *run, char **lead_ids, int n)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
+	Datum		values[2];
+	HTAB	   *waiting;
+	HASHCTL		control = {0};
+
+	for (int i = 0; i < n; i++)
+	{
+		rowset_row(ids);
+		rowset_text(ids, lead_ids[i]);
+	}
+	values[0] = UUIDPGetDatum((pg_uuid_t *) run->target.id);
+	values[1] = rowset_array(ids, 0);
+	statement_execute(&select_waiting, values, NULL, false, 0);
+	if (SPI_processed == 0)
+		return;
+	control.keysize = sizeof(uint64);
+	control.entrysize = sizeof(uint64);
+	control.hcxt = CurrentMemoryContext;
+	waiting = hash_create("echosync waiting", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *id = spi_text(i, 1);
+		uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) id, strlen(id), 0));
+
+		(void) hash_search(waiting, &hash, HASH_ENTER, NULL);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) lead_ids[i],
+															strlen(lead_ids[i]), 0));
+
+		if (hash_search(waiting, &hash, HASH_FIND, NULL) != NULL)
+			lead_ids[i] = NULL;
+	}
+	hash_destroy(waiting);
+}
+
+static void
+mark_found(ManualRun *run, const char *lead_id)
+{
+	uint64		hash = DatumGetUInt64(hash_any_extended((const unsigned char *) lead_id,
+														strlen(lead_id), 0));
+
+	if (run->found != NULL)
+		(void) hash_search(run->found, &hash, HASH_ENTER, NULL);
+}
+
+/* Queue one batch that the cursor has fetched into SPI_tuptable. */
+static void
+queue_batch(ManualRun *run, const Source *source, SPITupleTable *rows, uint64 n)
+{
+	char	  **lead_ids = palloc(n * sizeof(char *));
+	LeadFacts  *facts = palloc(n * sizeof(LeadFacts));
+	int			kept = 0;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		Datum		object = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull);
+		char	   *lead_id = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+
+		if (lead_id == NULL)
+			continue;
+		mark_found(run, lead_id);
+		lead_ids[kept] = lead_id;
+		facts[kept++] = lead_facts(lead_from_jsonb(DatumGetJsonbP(object)));
+	}
+	leave_out_waiting(run, lead_ids, kept);
+	for (int i = 0; i < kept; i++)
+	{
+		if (lead_ids[i] == NULL ||
+			enqueue_lead(run->enqueue, &run->target, lead_ids[i], source->id,
+						 &facts[i], (Datum) 0) != REFUSAL_NONE)
+			run->n_skipped++;
+	}
+	enqueue_write(run->enqueue);
+}
+
+static Portal
+open_cursor(ManualRun *run, const Source *source)
+{
+	StringInfoData sql;
+	Oid			types[2] = {TEXTARRAYOID, TEXTARRAYOID};
+	Datum		values[2];
+	int			n = 1;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s WHERE %s",
+					 lead_columns_select(source->columns, source->relation),
+					 lead_columns_match(source->columns, source->relation,
+										LEAD_FIELD_USER_ID, 1));
+	values[0] = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(run->target.user_id)},
+												1, TEXTOID, -1, false, TYPALIGN_INT));
+	if (run->lead_ids != NULL)
+	{
+		appendStringInfo(&sql, " AND %s",
+						 lead_columns_match(source->columns, source->relation,
+											LEAD_FIELD_ID, 2));
+		values[1] = PointerGetDatum(run->lead_ids);
+		n = 2;
+	}
+	return SPI_cursor_open_with_args(NULL, sql.data, n, types, values, NULL, false,
+									 CURSOR_OPT_NO_SCROLL);
+}
+
+/* Read one attached table as its owner and queue what is the user's. */
+static void
+queue_source(ManualRun *run, const Source *source)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(source->relation));
+	MemoryContext batch_context;
+	SavedUser	saved;
+	Portal		portal;
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+
+	db_become_restricted(owner, &saved);
+	portal = open_cursor(run, source);
+	db_restore_user(&saved);
+	batch_context = AllocSetContextCreate(CurrentMemoryContext, "echosync manual batch",
+										  ALLOCSET_DEFAULT_SIZES);
+	for (;;)
+	{
+		SPITupleTable *rows;
+		uint64		n;
+		MemoryContext caller;
+
+		CHECK_FOR_INTERRUPTS();
+		db_become_restricted(owner, &saved);
+		SPI_cursor_fetch(portal, true, MANUAL_BATCH);
+		db_restore_user(&saved);
+		rows = SPI_tuptable;
+		n = SPI_processed;
+		if (n == 0)
+			break;
+		caller = MemoryContextSwitchTo(batch_context);
+		enqueue_restart(run->enqueue);
+		queue_batch(run, source, rows, n);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(batch_context);
+		SPI_freetuptable(rows);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextDelete(batch_context);
+}
+
+/* Asked-for ids that are no lead of the caller's: another's, or nobody's. */
+static void
+refuse_missing(ManualRun *run)
+{
+	Datum	   *ids;
+	bool	   *nulls;
+	int			n;
+
+	if (run->lead_ids == NULL)
+		return;
+	enqueue_restart(run->enqueue);
+	deconstruct_array(run->lead_ids, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *id;
+		uint64		hash;
+
+		if (nulls[i])
+			continue;
+		id = TextDatumGetCString(ids[i]);
+		hash = DatumGetUInt64(hash_any_extended((unsigned char *) id, strlen(id), 0));
+		if (hash_search(run->found, &hash, HASH_FIND, NULL) != NULL)
+			continue;
+		mark_found(run, id);	/* a repeated id counts once */
+		enqueue_refuse(run->enqueue, &run->target, id, REFUSAL_LEAD_DELETED);
+		run->n_skipped++;
+	}
+	enqueue_write(run->enqueue);
+}
+
+static int64
+start_run(const Target *target)
+{
+	Datum		values[2];
+
+	values[0] = UUIDPGetDatum((pg_uuid_t *) target->id);
+	values[1] = CStringGetTextDatum(target->user_id);
+	statement_execute(&insert_run, values, NULL, false, 0);
+	return spi_int64(0, 1, 0);
+}
+
+static void
+finish_run(const ManualRun *run)
+{
+	Datum		values[3];
+
+	values[0] = Int64GetDatum(run->enqueue->run_id);
+	values[1] = Int64GetDatum(run->enqueue->n_queued);
+	values[2] = Int64GetDatum(run->n_skipped);
+	statement_execute(&update_run, values, NULL, false, 0);
+}
+
+Datum
+echosync_manual_sync(PG_FUNCTION_ARGS)
+{
+	ManualRun	run = {0};
+	HASHCTL		control = {0};
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("id must not be null")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	SPI_connect();
+	db_use_extension();
+	load_target(&run.target, PG_GETARG_DATUM(0));
+	if (!PG_ARGISNULL(1))
+	{
+		run.lead_ids = PG_GETARG_ARRAYTYPE_P(1);
+		control.keysize = sizeof(uint64);
+		control.entrysize = sizeof(uint64);
+		control.hcxt = CurrentMemoryContext;
+		run.found = hash_create("echosync found", 256, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	run.enqueue = enqueue_begin("manual", run.lead_ids == NULL ? 1 : 0,
+								start_run(&run.target));
+	foreach(lc, load_sources())
+		queue_source(&run, lfirst(lc));
+	refuse_missing(&run);
+	finish_run(&run);
+
+	values[0] = Int64GetDatum(run.enqueue->run_id);
+	values[1] = Int64GetDatum(run.enqueue->n_queued);
+	values[2] = Int64GetDatum(run.n_skipped);
+	SPI_finish();
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,329 @@
+/*
+ * crm.c
+ *		The list of CRM providers, and what they share: how a request starts,
+ *		how a session ends, and what a failure below the CRM's own words means.
+ *
+ * Not here: any CRM's API (lofty.c, followupboss.c), who waits after a
+ * failure and how long (worker/).  Raises no error but out-of-memory.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "crm/crm.h"
+#include "crm/json.h"
+#include "crm/retry_after.h"
+
+/* A new CRM is a line here. */
+static const CrmProvider *const provider_list[] = {
+	&followupboss_provider,
+	&lofty_provider
+};
+
+const char *const crm_match_names[] = {
+	"none", "created", "email", "phone", "shared_phone"
+};
+StaticAssertDecl(lengthof(crm_match_names) == CRM_MATCH_SHARED_PHONE + 1,
+				 "crm_match_names must follow CrmMatch");
+
+const CrmProvider *
+crm_provider_by_index(int index)
+{
+	if (index < 0 || index >= lengthof(provider_list))
+		return NULL;
+	return provider_list[index];
+}
+
+const CrmProvider *
+crm_provider_by_type(const char *crm_type)
+{
+	int			i;
+
+	if (crm_type == NULL)
+		return NULL;
+	for (i = 0; i < lengthof(provider_list); i++)
+	{
+		if (strcmp(provider_list[i]->crm_type, crm_type) == 0)
+			return provider_list[i];
+	}
+	return NULL;
+}
+
+void
+crm_request_start(CrmSession *session, const char *method,
+				  const char *base, const char *path)
+{
+	CrmRequest *request = &session->request;
+	MemoryContext old_context = MemoryContextSwitchTo(session->context);
+
+	MemSet(request, 0, sizeof(CrmRequest));
+	request->method = method;
+	request->url = psprintf("%s%s", base, path);
+	initStringInfo(&request->body);
+
+	MemoryContextSwitchTo(old_context);
+}
+
+/* ------------------------------------------------------------------------
+ * Endings
+ * ------------------------------------------------------------------------ */
+
+/* An outcome without content; what the last reply said of HTTP is kept. */
+static CrmOutcome *
+start_outcome(CrmSession *session, CrmStatus status)
+{
+	CrmOutcome *outcome = &session->outcome;
+
+	outcome->status = status;
+	outcome->write = CRM_WRITE_NONE;
+	outcome->reason = REFUSAL_NONE;
+	outcome->error_class = CRM_ERROR_NONE;
+	outcome->error_code = NULL;
+	outcome->error_message = NULL;
+	return outcome;
+}
+
+CrmAction
+crm_success(CrmSession *session, CrmWrite write)
+{
+	start_outcome(session, CRM_STATUS_SUCCESS)->write = write;
+	return CRM_ACTION_DONE;
+}
+
+CrmAction
+crm_skip(CrmSession *session, LeadRefusal reason)
+{
+	start_outcome(session, CRM_STATUS_SKIPPED)->reason = reason;
+	return CRM_ACTION_DONE;
+}
+
+CrmAction
+crm_fail(CrmSession *session, CrmErrorClass error_class,
+		 const char *code, const char *message)
+{
+	CrmOutcome *outcome = start_outcome(session, CRM_STATUS_FAILED);
+
+	outcome->error_class = error_class;
+	outcome->error_code = code;
+	outcome->error_message = message;
+	return CRM_ACTION_DONE;
+}
+
+/* ------------------------------------------------------------------------
+ * Failures that are not the CRM's to explain
+ * ------------------------------------------------------------------------ */
+
+/* End the session in failure.  message is ours and has one %s: the CRM's name. */
+static bool
+transport_fail(CrmSession *session, CrmErrorClass error_class,
+			   const char *code, const char *message)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(session->context);
+	char	   *text = psprintf(message, session->connection->provider->label);
+
+	MemoryContextSwitchTo(old_context);
+	(void) crm_fail(session, error_class, code, text);
+	return true;
+}
+
+/* The class of a failure that may have come after a create was carried out. */
+static CrmErrorClass
+unless_created(bool maybe_created, CrmErrorClass error_class)
+{
+	return maybe_created ? CRM_ERROR_UNCERTAIN : error_class;
+}
+
+static bool
+no_response(CrmSession *session, HttpResult result, bool maybe_created)
+{
+	switch (result)
+	{
+		case HTTP_RESULT_RESOLVE:
+			return transport_fail(session, CRM_ERROR_CONNECTION, "dns",
+								  "The host name of %s could not be resolved.");
+		case HTTP_RESULT_CONNECT:
+			return transport_fail(session, CRM_ERROR_CONNECTION, "connect",
+								  "No connection to %s could be made.");
+		case HTTP_RESULT_TLS:
+			return transport_fail(session, CRM_ERROR_CONNECTION, "tls",
+								  "No secure connection to %s could be made.");
+		case HTTP_RESULT_TIMEOUT:
+			return transport_fail(session,
+								  unless_created(maybe_created, CRM_ERROR_CONNECTION),
+								  "timeout",
+								  "%s did not answer in time.");
+		case HTTP_RESULT_LOST:
+			return transport_fail(session,
+								  unless_created(maybe_created, CRM_ERROR_CONNECTION),
+								  "connection_lost",
+								  "The connection to %s broke before its answer was complete.");
+		case HTTP_RESULT_TOO_LARGE:
+			return transport_fail(session,
+								  unless_created(maybe_created, CRM_ERROR_LEAD_RETRY),
+								  "reply_too_large",
+								  "The answer of %s was too large to read.");
+		case HTTP_RESULT_CANCELLED:
+			return transport_fail(session,
+								  unless_created(maybe_created, CRM_ERROR_LEAD_RETRY),
+								  "cancelled",
+								  "The request to %s was cancelled.");
+		case HTTP_RESULT_NONE:
+		case HTTP_RESULT_INTERNAL:
+		case HTTP_RESULT_RESPONSE:	/* not a case of ours */
+			break;
+	}
+	return transport_fail(session,
+						  unless_created(maybe_created, CRM_ERROR_LEAD_RETRY),
+						  "internal",
+						  "The request to %s could not be carried out.");
+}
+
+static char *
+http_code(CrmSession *session, int status)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(session->context);
+	char	   *code = psprintf("http_%d", status);
+
+	MemoryContextSwitchTo(old_context);
+	return code;
+}
+
+bool
+crm_transport_failed(CrmSession *session, const HttpReply *reply)
+{
+	const bool	creates = session->request.creates;
+	const int	status = reply->status;
+	const char *code;
+	int64		now_unix;
+	int			retry_after;
+
+	session->outcome.http_status = 0;
+	session->outcome.retry_after_ms = 0;
+	if (reply->result != HTTP_RESULT_RESPONSE)
+		return no_response(session, reply->result, creates && reply->maybe_sent);
+
+	session->outcome.http_status = status;
+	if (status >= 200 && status < 300)
+		return false;
+	if (status >= 400 && status < 500 && status != 408 && status != 429)
+		return false;
+
+	if (status >= 300 && status < 400)
+		return transport_fail(session, CRM_ERROR_LEAD_FINAL, "redirect",
+							  "%s answered with a redirect, which is never followed.");
+
+	if (status == 429 || status == 503)
+	{
+		now_unix = session->now / USECS_PER_SEC +
+			(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+		retry_after = crm_retry_after_ms(http_reply_header(reply, "retry-after"),
+										 now_unix);
+		session->outcome.retry_after_ms = Max(retry_after, 0);
+	}
+	if (status == 429)
+		return transport_fail(session, CRM_ERROR_RATE_LIMIT, "rate_limited",
+							  "%s asked for fewer requests.");
+
+	code = http_code(session, status);
+	if (status == 408)
+		return transport_fail(session,
+							  unless_created(creates, CRM_ERROR_CONNECTION), code,
+							  "%s did not receive the request in time.");
+	if (status == 502 || status == 503 || status == 504)
+		return transport_fail(session,
+							  unless_created(creates, CRM_ERROR_CONNECTION), code,
+							  "%s is not available at the moment.");
+	if (status >= 500 && status < 600)
+		return transport_fail(session,
+							  unless_created(creates, CRM_ERROR_LEAD_RETRY), code,
+							  "%s reported an error of its own.");
+
+	/* 1xx that ends a reply, or no status at all */
+	return transport_fail(session,
+						  unless_created(creates, CRM_ERROR_LEAD_RETRY), code,
+						  "%s answered in a way that HTTP does not know.");
+}
+
+int
+crm_retry_after_ms(const char *value, int64 now_unix)
+{
+	return retry_after_ms(value, now_unix);
+}
+
+/* ------------------------------------------------------------------------
+ * Notes and names
+ * ------------------------------------------------------------------------ */
+
+void
+crm_note_digest(const char *note, uint8 digest[LEAD_DIGEST_LEN])
+{
+	uint8		hash[LEAD_KEY_HASH_LEN];
+
+	memset(digest, 0, LEAD_DIGEST_LEN);
+	if (note == NULL || note[0] == '\0')
+		return;
+
+	/* the same hash as of keys, in a domain that no integration id has */
+	lead_key_hash("note", 'n', note, hash);
+	memcpy(digest, hash, LEAD_DIGEST_LEN);
+}
+
+/* Lower case, for the alphabets whose capitals are at a fixed distance. */
+static uint32
+fold_char(uint32 c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c + 0x20;
+	if (c >= 0xC0 && c <= 0xDE && c != 0xD7)
+		return c + 0x20;		/* Latin-1 */
+	if ((c >= 0x0391 && c <= 0x03A9) || (c >= 0x0410 && c <= 0x042F))
+		return c + 0x20;		/* Greek, Cyrillic */
+	if (c >= 0x0400 && c <= 0x040F)
+		return c + 0x50;		/* Cyrillic, the letters before its alphabet */
+	if ((c >= 0x0100 && c <= 0x012F) || (c >= 0x0132 && c <= 0x0137) ||
+		(c >= 0x014A && c <= 0x0177))
+		return c | 1;			/* Latin with capitals at even places */
+	if ((c >= 0x0139 && c <= 0x0148) || (c >= 0x0179 && c <= 0x017E))
+		return c + (c & 1);		/* and at odd ones */
+	return c;
+}
+
+/* The next character that counts, folded; 0 at the end. */
+static uint32
+next_name_char(const char **name)
+{
+	while (**name != '\0')
+	{
+		uint32		c = text_next_char(name);
+
+		if (c > 0x20 && c != 0x7F && c != 0xA0 && c != 0x202F &&
+			!(c >= 0x2000 && c <= 0x200B) && c != 0x3000 && c != 0xFEFF)
+			return fold_char(c);
+	}
+	return 0;
+}
+
+static bool
+name_agrees(const char *ours, const char *theirs)
+{
+	const char *a = ours != NULL ? ours : "";
+	const char *b = theirs != NULL ? theirs : "";
+	uint32		next_a = next_name_char(&a);
+	uint32		next_b = next_name_char(&b);
+
+	if (next_a == 0 || next_b == 0)
+		return true;
+	while (next_a != 0 && next_a == next_b)
+	{
+		next_a = next_name_char(&a);
+		next_b = next_name_char(&b);
+	}
+	return next_a == next_b;
+}
+
+bool
+crm_names_agree(const CrmLead *lead, const char *first, const char *last)
+{
+	return name_agrees(lead->first_name, first) &&
+		name_agrees(lead->last_name, last);
+}

@@ -1,0 +1,188 @@
+/*
+ * integration.c
+ *		Storing what a CRM has confirmed: a connection and its credential.
+ *
+ * Used by the backend that connected, and by the worker for a callback in a
+ * READ ONLY transaction.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "config/seal.h"
+#include "crm/json.h"
+#include "db/integration.h"
+#include "db/statement.h"
+
+static Statement select_existing = {
+	.sql = "SELECT i.id, i.settings, i.crm_account FROM @schema@.crm_integrations i"
+	" WHERE i.user_id = $1 AND i.crm_type = $2 FOR NO KEY UPDATE",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
+};
+
+/* A former connection gives its id back. */
+static Statement take_former = {
+	.sql = "DELETE FROM @schema@.crm_disconnected d"
+	" WHERE d.user_id = $1 AND d.crm_type = $2 RETURNING d.id, d.crm_account",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
+};
+
+static Statement upsert_integration = {
+	.sql = "INSERT INTO @schema@.crm_integrations AS i"
+	" (id, user_id, crm_type, settings, credential_kind, crm_account, crm_account_label)"
+	" VALUES (COALESCE($1, pg_catalog.gen_random_uuid()), $2, $3, $4, $5, $6, $7)"
+	" ON CONFLICT (user_id, crm_type) DO UPDATE SET settings = excluded.settings,"
+	" credential_kind = excluded.credential_kind, crm_account = excluded.crm_account,"
+	" crm_account_label = excluded.crm_account_label, status = 'active', status_reason = NULL,"
+	" consecutive_failures = 0, connected_at = pg_catalog.clock_timestamp(),"
+	" updated_at = pg_catalog.clock_timestamp()"
+	" RETURNING i.id",
+	.nargs = 7,
+	.argtypes = {UUIDOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TEXTOID}
+};
+
+static Statement upsert_credential = {
+	.sql = "INSERT INTO @schema@.crm_credentials AS c (integration_id, sealed, expires_at)"
+	" VALUES ($1, $2, $3) ON CONFLICT (integration_id) DO UPDATE SET"
+	" sealed = excluded.sealed, expires_at = excluded.expires_at,"
+	" updated_at = pg_catalog.clock_timestamp()",
+	.nargs = 3,
+	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
+};
+
+static Statement drop_links = {
+	.sql = "DELETE FROM @schema@.crm_lead_links l WHERE l.integration_id = $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+typedef struct Former
+{
+	bool		found;
+	pg_uuid_t	id;
+	Jsonb	   *settings;
+	char	   *account;
+} Former;
+
+char *
+integration_seal_context(const char *id, const char *user_id)
+{
+	return psprintf("%s:%s", id, user_id);
+}
+
+char *
+integration_seal(const char *id, const char *user_id, const CrmCredential *credential)
+{
+	StringInfoData plain;
+	char	   *sealed;
+
+	initStringInfo(&plain);
+	json_object_start(&plain);
+	json_key_string(&plain, "secret", credential->secret);
+	if (credential->refresh_token != NULL)
+		json_key_string(&plain, "refresh_token", credential->refresh_token);
+	json_object_end(&plain);
+	sealed = seal_text(plain.data, integration_seal_context(id, user_id));
+	explicit_bzero(plain.data, plain.maxlen);
+	return sealed;
+}
+
+static void
+find_former(const NewConnection *new, Former *former)
+{
+	Datum		values[2];
+	bool		isnull;
+
+	values[0] = CStringGetTextDatum(new->user_id);
+	values[1] = CStringGetTextDatum(new->crm_type);
+	statement_execute(&select_existing, values, NULL, false, 1);
+	if (SPI_processed == 1)
+	{
+		former->found = true;
+		former->id = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
+		former->settings = DatumGetJsonbPCopy(spi_datum(0, 2, &isnull));
+		former->account = spi_text(0, 3);
+		return;
+	}
+	statement_execute(&take_former, values, NULL, false, 1);
+	if (SPI_processed == 1)
+	{
+		former->found = true;
+		former->id = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
+		former->account = spi_text(0, 2);
+	}
+}
+
+static void
+store_row(const NewConnection *new, const Former *former, pg_uuid_t *id)
+{
+	Datum		values[7];
+	char		nulls[8] = "       ";
+	bool		isnull;
+
+	values[0] = UUIDPGetDatum(&former->id);
+	values[1] = CStringGetTextDatum(new->user_id);
+	values[2] = CStringGetTextDatum(new->crm_type);
+	values[3] = JsonbPGetDatum(integration_settings_merge(former->settings, new->settings,
+														  new->crm_type));
+	values[4] = CStringGetTextDatum(new->credential->kind == CRM_CREDENTIAL_OAUTH ?
+									"oauth" : "api_key");
+	nulls[0] = former->found ? ' ' : 'n';
+	nulls[5] = new->account_id ? ' ' : 'n';
+	nulls[6] = new->account_label ? ' ' : 'n';
+	values[5] = new->account_id ? CStringGetTextDatum(new->account_id) : 0;
+	values[6] = new->account_label ? CStringGetTextDatum(new->account_label) : 0;
+	statement_execute(&upsert_integration, values, nulls, false, 0);
+	*id = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
+}
+
+static void
+store_credential(const NewConnection *new, const pg_uuid_t *id)
+{
+	char	   *id_text = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+	Datum		values[3];
+	char		nulls[4] = "   ";
+
+	values[0] = UUIDPGetDatum(id);
+	values[1] = CStringGetTextDatum(integration_seal(id_text, new->user_id, new->credential));
+	values[2] = TimestampTzGetDatum(new->credential->expires_at);
+	nulls[2] = new->credential->expires_at ? ' ' : 'n';
+	statement_execute(&upsert_credential, values, nulls, false, 0);
+}
+
+/* "account/user": another user of the same account sees the same records. */
+static bool
+same_account(const char *a, const char *b)
+{
+	size_t		len = strcspn(a, "/");
+
+	return b != NULL && strcspn(b, "/") == len && strncmp(a, b, len) == 0;
+}
+
+void
+integration_store(const NewConnection *new, pg_uuid_t *id)
+{
+	Former		former = {0};
+	Datum		value;
+
+	find_former(new, &former);
+	store_row(new, &former, id);
+	store_credential(new, id);
+
+	/* Record ids of another account would be strangers in this one. */
+	if (former.found && former.account != NULL &&
+		!same_account(former.account, new->account_id))
+	{
+		value = UUIDPGetDatum(id);
+		statement_execute(&drop_links, &value, NULL, false, 0);
+		if (SPI_processed > 0)
+			ereport(NOTICE,
+					(errmsg("this is another account of the CRM than before"),
+					 errdetail("Leads will be looked for there anew.")));
+	}
+}

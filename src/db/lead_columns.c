@@ -1,0 +1,316 @@
+/*
+ * lead_columns.c
+ *		Which columns of an application's table are which fields of a lead:
+ *		recognition, the stored mapping, and the SQL that reads by it.
+ *
+ * The SQL made here runs as the table's owner in a security-restricted
+ * operation: types, casts and operators of the table may be anybody's.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "db/lead_columns.h"
+#include "crm/json.h"
+
+#define USUAL_NAMES_MAX 10
+
+/*
+ * Usual names, best first, without regard to case and underscores.  All that
+ * match do_not_contact are taken together: one of them set is enough.
+ */
+static const char *const usual_names[LEAD_FIELD_COUNT][USUAL_NAMES_MAX] = {
+	[LEAD_FIELD_ID] = {"id", "leadid", "uuid"},
+	[LEAD_FIELD_USER_ID] = {"userid", "ownerid", "agentid", "accountid", "tenantid", "createdby"},
+	[LEAD_FIELD_PHONE] = {"phone", "phonenumber", "mobile", "mobilephone", "cell", "cellphone", "telephone", "phone1"},
+	[LEAD_FIELD_FIRST_NAME] = {"firstname", "givenname", "fname"},
+	[LEAD_FIELD_LAST_NAME] = {"lastname", "surname", "familyname", "lname"},
+	[LEAD_FIELD_EMAIL] = {"email", "emailaddress", "mail"},
+	[LEAD_FIELD_ADDRESS] = {"address", "street", "streetaddress", "address1", "addressline1", "propertyaddress", "mailingaddress"},
+	[LEAD_FIELD_CITY] = {"city", "town"},
+	[LEAD_FIELD_STATE] = {"state", "statecode", "province"},
+	[LEAD_FIELD_ZIP_CODE] = {"zipcode", "zip", "postalcode", "postcode"},
+	[LEAD_FIELD_RISK_SCORE] = {"riskscore", "risk", "compliancescore"},
+	[LEAD_FIELD_DO_NOT_CONTACT] = {"donotcontact", "donotcall", "dnc", "isdnc", "dncstatus", "dncregistered", "optedout", "optout", "unsubscribed"},
+	[LEAD_FIELD_TAGS] = {"tags", "labels"},
+	[LEAD_FIELD_NOTES] = {"notes", "note", "comments", "comment"},
+	[LEAD_FIELD_SOURCE] = {"source", "leadsource"},
+	[LEAD_FIELD_DELETED_AT] = {"deletedat", "deleted", "isdeleted", "removedat"},
+};
+
+/* Lower case, without underscores. */
+static void
+plain_name(const char *name, char plain[NAMEDATALEN])
+{
+	int			n = 0;
+
+	for (; *name != '\0' && n < NAMEDATALEN - 1; name++)
+	{
+		if (*name != '_')
+			plain[n++] = pg_ascii_tolower((unsigned char) *name);
+	}
+	plain[n] = '\0';
+}
+
+static void
+columns_add(LeadColumns *columns, LeadField field, const char *name)
+{
+	if (columns->n[field] < LEAD_COLUMNS_MAX)
+		columns->names[field][columns->n[field]++] = pstrdup(name);
+}
+
+static void
+recognize_field(LeadColumns *columns, TupleDesc desc, LeadField field)
+{
+	for (int u = 0; u < USUAL_NAMES_MAX && usual_names[field][u] != NULL; u++)
+	{
+		for (int a = 0; a < desc->natts; a++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, a);
+			char		plain[NAMEDATALEN];
+
+			if (att->attisdropped)
+				continue;
+			plain_name(NameStr(att->attname), plain);
+			if (strcmp(plain, usual_names[field][u]) != 0)
+				continue;
+			columns_add(columns, field, NameStr(att->attname));
+			if (field != LEAD_FIELD_DO_NOT_CONTACT)
+				return;
+		}
+	}
+}
+
+static void
+check_column(Relation rel, const char *name)
+{
+	if (get_attnum(RelationGetRelid(rel), name) <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, RelationGetRelationName(rel))));
+}
+
+/* One key of the caller's mapping: a name, a list of names, or null for none. */
+static void
+apply_mapping_value(LeadColumns *columns, Relation rel, LeadField field, JsonbValue *value)
+{
+	JsonbContainer *array = json_value_array(value);
+
+	columns->n[field] = 0;
+	if (value->type == jbvNull)
+		return;
+	if (value->type == jbvString)
+	{
+		char	   *name = pnstrdup(value->val.string.val, value->val.string.len);
+
+		check_column(rel, name);
+		columns_add(columns, field, name);
+		return;
+	}
+	if (array == NULL || field != LEAD_FIELD_DO_NOT_CONTACT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for \"%s\" in mapping", lead_field_names[field]),
+				 errdetail("A mapping value is a column's name, or null for none.")));
+	for (int i = 0; i < json_array_length(array); i++)
+	{
+		char	   *name = json_value_text(json_array_element(array, i));
+
+		if (name == NULL)
+			name = "";
+		check_column(rel, name);
+		columns_add(columns, field, name);
+	}
+}
+
+static void
+apply_mapping(LeadColumns *columns, Relation rel, Jsonb *mapping)
+{
+	JsonbIterator *it;
+	JsonbValue	key;
+	JsonbValue	value;
+
+	if (!JB_ROOT_IS_OBJECT(mapping))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("mapping is not a JSON object")));
+	it = JsonbIteratorInit(&mapping->root);
+	(void) JsonbIteratorNext(&it, &key, true);
+	while (JsonbIteratorNext(&it, &key, true) == WJB_KEY)
+	{
+		int			field = lead_field_by_name(key.val.string.val, key.val.string.len);
+
+		(void) JsonbIteratorNext(&it, &value, true);
+		if (field < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("unrecognized key \"%.*s\" in mapping",
+							key.val.string.len, key.val.string.val),
+					 errhint("Valid keys are: id, user_id, phone, first_name, last_name, email, address, city, state, zip_code, risk_score, do_not_contact, tags, notes, source, deleted_at.")));
+		apply_mapping_value(columns, rel, field, &value);
+	}
+}
+
+static void
+require_column(LeadColumns *columns, Relation rel, LeadField field)
+{
+	if (columns->n[field] == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("no column of \"%s\" is recognized as the lead's %s",
+						RelationGetRelationName(rel), lead_field_names[field]),
+				 errhint("Name it: echosync_attach_leads('%s', '{\"%s\": \"column_name\"}').",
+						 RelationGetRelationName(rel), lead_field_names[field])));
+}
+
+LeadColumns *
+lead_columns_recognize(Relation rel, Jsonb *mapping)
+{
+	LeadColumns *columns = palloc0(sizeof(LeadColumns));
+
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+		recognize_field(columns, RelationGetDescr(rel), field);
+	apply_mapping(columns, rel, mapping);
+	require_column(columns, rel, LEAD_FIELD_ID);
+	require_column(columns, rel, LEAD_FIELD_USER_ID);
+	if (columns->n[LEAD_FIELD_EMAIL] == 0)
+		require_column(columns, rel, LEAD_FIELD_PHONE);
+	return columns;
+}
+
+Jsonb *
+lead_columns_to_jsonb(const LeadColumns *columns)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	json_object_start(&out);
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (columns->n[field] == 0)
+			continue;
+		json_key(&out, lead_field_names[field]);
+		if (field != LEAD_FIELD_DO_NOT_CONTACT)
+		{
+			json_string(&out, columns->names[field][0]);
+			continue;
+		}
+		json_array_start(&out);
+		for (int i = 0; i < columns->n[field]; i++)
+			json_string(&out, columns->names[field][i]);
+		json_array_end(&out);
+	}
+	json_object_end(&out);
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
+}
+
+LeadColumns *
+lead_columns_from_jsonb(Jsonb *mapping)
+{
+	LeadColumns *columns = palloc0(sizeof(LeadColumns));
+
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		JsonbValue *value = json_get(&mapping->root, lead_field_names[field]);
+		JsonbContainer *array;
+		char	   *name;
+
+		if (value == NULL)
+			continue;
+		array = json_value_array(value);
+		if (array == NULL && (name = json_value_text(value)) != NULL)
+			columns_add(columns, field, name);
+		for (int i = 0; array != NULL && i < json_array_length(array); i++)
+		{
+			name = json_value_text(json_array_element(array, i));
+			if (name != NULL)
+				columns_add(columns, field, name);
+		}
+	}
+	return columns;
+}
+
+char *
+lead_table_name(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+	char	   *schema = get_namespace_name(get_rel_namespace(relation));
+
+	if (name == NULL || schema == NULL)
+		return NULL;
+	return quote_qualified_identifier(schema, name);
+}
+
+char *
+lead_columns_select(const LeadColumns *columns, Oid relation)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT t.%s::pg_catalog.text, pg_catalog.jsonb_build_object(",
+					 quote_identifier(columns->names[LEAD_FIELD_ID][0]));
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (columns->n[field] == 0)
+			continue;
+		appendStringInfo(&sql, "%s'%s', ", field > 0 ? ", " : "", lead_field_names[field]);
+		if (columns->n[field] == 1)
+			appendStringInfo(&sql, "t.%s", quote_identifier(columns->names[field][0]));
+		else
+		{
+			appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
+			for (int i = 0; i < columns->n[field]; i++)
+				appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "",
+								 quote_identifier(columns->names[field][i]));
+			appendStringInfoChar(&sql, ')');
+		}
+	}
+	appendStringInfo(&sql, ") FROM %s t", lead_table_name(relation));
+	return sql.data;
+}
+
+static char *
+operator_namespace_name(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Oid			schema;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	schema = ((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace;
+	ReleaseSysCache(tuple);
+	return get_namespace_name(schema);
+}
+
+char *
+lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, int parameter)
+{
+	const char *column = columns->names[field][0];
+	AttrNumber	attnum = get_attnum(relation, column);
+	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
+	TypeCacheEntry *entry;
+	char	   *operator_schema;
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of an attached table no longer exists", column),
+				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
+	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
+	if (!OidIsValid(entry->eq_opr) || type == VARCHAROID)
+		return psprintf("t.%s::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($%d)",
+						quote_identifier(column), parameter);
+	operator_schema = operator_namespace_name(entry->eq_opr);
+	return psprintf("t.%s OPERATOR(%s.%s) ANY ($%d::%s[])",
+					quote_identifier(column), quote_identifier(operator_schema),
+					get_opname(entry->eq_opr), parameter, format_type_be_qualified(type));
+}

@@ -1,0 +1,48 @@
+/*
+ * lead_columns.h
+ *		Which columns of an application's table are which fields of a lead.
+ */
+#ifndef ECHOSYNC_LEAD_COLUMNS_H
+#define ECHOSYNC_LEAD_COLUMNS_H
+
+#include "lib/stringinfo.h"
+#include "utils/rel.h"
+
+#include "crm/lead.h"
+
+/* Columns a field may come from; more than one only for do_not_contact. */
+#define LEAD_COLUMNS_MAX 9
+
+typedef struct LeadColumns
+{
+	char	   *names[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
+	int			n[LEAD_FIELD_COUNT];
+} LeadColumns;
+
+/*
+ * Recognise columns by their usual names and apply the caller's mapping.
+ * ERROR (22023, 42703) for a mapping that does not fit the table.
+ */
+extern LeadColumns *lead_columns_recognize(Relation rel, Jsonb *mapping);
+
+/* The stored form (crm_lead_sources.mapping), and back. */
+extern Jsonb *lead_columns_to_jsonb(const LeadColumns *columns);
+extern LeadColumns *lead_columns_from_jsonb(Jsonb *mapping);
+
+/*
+ * SQL that reads leads of a table as (id text, lead jsonb), the jsonb keyed by
+ * field.  condition NULL or appended after WHERE.
+ */
+extern char *lead_columns_select(const LeadColumns *columns, Oid relation);
+
+/* Quoted name of the table, schema-qualified. */
+extern char *lead_table_name(Oid relation);
+
+/*
+ * "<id column> = ANY ($n)" with the parameter, a text[], cast to the column's
+ * type, so that an index serves; and the same for the user's column.
+ */
+extern char *lead_columns_match(const LeadColumns *columns, Oid relation,
+								LeadField field, int parameter);
+
+#endif							/* ECHOSYNC_LEAD_COLUMNS_H */

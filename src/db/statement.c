@@ -1,0 +1,221 @@
+/*
+ * statement.c
+ *		Prepared statements on the extension's own tables, and the rights with
+ *		which they run.
+ *
+ * Plans are kept for the life of the process.  They are dropped when the
+ * schema changes (DROP EXTENSION, CREATE EXTENSION in another one); a table
+ * that is dropped and made again under the same name is PostgreSQL's plan
+ * cache's business.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_extension.h"
+#include "catalog/indexing.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "db/statement.h"
+
+static Oid	schema_oid = InvalidOid;
+static Oid	extension_owner = InvalidOid;
+static char *schema_name = NULL;
+static int	schema_generation = 0;
+
+/* One scan of pg_extension, which has no syscache. */
+static bool
+extension_lookup(Oid *schema, Oid *owner)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("echosync"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
+
+		*schema = form->extnamespace;
+		*owner = form->extowner;
+		found = true;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+Oid
+db_extension_schema(void)
+{
+	Oid			schema,
+				owner;
+
+	return extension_lookup(&schema, &owner) ? schema : InvalidOid;
+}
+
+void
+db_use_schema(Oid schema)
+{
+	Oid			found_schema;
+	char	   *name;
+
+	if (schema == schema_oid && schema_name != NULL)
+		return;
+	name = get_namespace_name(schema);
+	if (name == NULL || !extension_lookup(&found_schema, &extension_owner) ||
+		found_schema != schema)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"echosync\" is not installed in this database")));
+	if (schema_name != NULL)
+		pfree(schema_name);
+	schema_name = MemoryContextStrdup(TopMemoryContext, quote_identifier(name));
+	schema_oid = schema;
+	schema_generation++;
+}
+
+void
+db_use_extension(void)
+{
+	Oid			schema = InvalidOid;
+	Oid			owner = InvalidOid;
+
+	if (!extension_lookup(&schema, &owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"echosync\" is not installed in this database")));
+	db_use_schema(schema);
+	extension_owner = owner;
+}
+
+const char *
+db_schema_name(void)
+{
+	return schema_name;
+}
+
+Oid
+db_extension_owner(void)
+{
+	return extension_owner;
+}
+
+static char *
+with_schema(const char *sql)
+{
+	StringInfoData out;
+	const char *mark;
+
+	initStringInfo(&out);
+	while ((mark = strstr(sql, "@schema@")) != NULL)
+	{
+		appendBinaryStringInfo(&out, sql, mark - sql);
+		appendStringInfoString(&out, schema_name);
+		sql = mark + strlen("@schema@");
+	}
+	appendStringInfoString(&out, sql);
+	return out.data;
+}
+
+static void
+statement_prepare(Statement *statement)
+{
+	char	   *sql;
+
+	if (statement->plan != NULL)
+	{
+		SPI_freeplan(statement->plan);
+		statement->plan = NULL;
+	}
+	sql = with_schema(statement->sql);
+	statement->plan = SPI_prepare(sql, statement->nargs, statement->argtypes);
+	if (statement->plan == NULL)
+		elog(ERROR, "could not prepare an echosync statement: %s",
+			 SPI_result_code_string(SPI_result));
+	if (SPI_keepplan(statement->plan) != 0)
+		elog(ERROR, "could not keep an echosync statement");
+	statement->generation = schema_generation;
+	pfree(sql);
+}
+
+int
+statement_execute(Statement *statement, Datum *values, const char *nulls,
+				  bool read_only, long max_rows)
+{
+	int			result;
+
+	if (statement->plan == NULL || statement->generation != schema_generation)
+		statement_prepare(statement);
+	result = SPI_execute_plan(statement->plan, values, nulls, read_only, max_rows);
+	if (result < 0)
+		elog(ERROR, "could not run an echosync statement: %s",
+			 SPI_result_code_string(result));
+	return result;
+}
+
+static void
+become(Oid role, int extra, SavedUser *saved)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->sec_context);
+	SetUserIdAndSecContext(role, saved->sec_context | SECURITY_LOCAL_USERID_CHANGE | extra);
+}
+
+void
+db_become_owner(SavedUser *saved)
+{
+	become(extension_owner, 0, saved);
+}
+
+void
+db_become_restricted(Oid role, SavedUser *saved)
+{
+	become(role, SECURITY_RESTRICTED_OPERATION, saved);
+}
+
+void
+db_restore_user(const SavedUser *saved)
+{
+	SetUserIdAndSecContext(saved->user, saved->sec_context);
+}
+
+Datum
+spi_datum(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+char *
+spi_text(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+int64
+spi_int64(uint64 row, int column, int64 if_null)
+{
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
+
+	return isnull ? if_null : DatumGetInt64(value);
+}
+
+bool
+spi_bool(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}

@@ -1,0 +1,62 @@
+/*
+ * statement.h
+ *		Prepared statements on the extension's own tables.
+ *
+ * Every statement is qualified with the schema the extension was created in
+ * and planned once a process.  The caller is connected to SPI and acts as the
+ * extension's owner (db_become_owner), unless it is a worker.
+ */
+#ifndef ECHOSYNC_STATEMENT_H
+#define ECHOSYNC_STATEMENT_H
+
+#include "executor/spi.h"
+
+/* A statement; define as static, @schema@ stands for the quoted schema. */
+typedef struct Statement
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[16];
+	SPIPlanPtr	plan;			/* statement.c's own */
+	int			generation;
+} Statement;
+
+/* Schema of the extension in this database, InvalidOid without one. */
+extern Oid	db_extension_schema(void);
+
+/*
+ * Look the extension up and make its schema the one that statements are
+ * prepared for; ERROR without the extension.  Cheap enough for each call of
+ * an SQL function; the trigger passes the schema of its function instead.
+ */
+extern void db_use_extension(void);
+extern void db_use_schema(Oid schema);
+
+/* The quoted schema in use. */
+extern const char *db_schema_name(void);
+
+/* Run a statement; returns SPI's result code, ERROR on failure. */
+extern int	statement_execute(Statement *statement, Datum *values,
+							  const char *nulls, bool read_only, long max_rows);
+
+/* Owner of the extension: who may read and write its tables. */
+extern Oid	db_extension_owner(void);
+
+/* Act as the extension's owner; undo with db_restore_user. */
+typedef struct SavedUser
+{
+	Oid			user;
+	int			sec_context;
+} SavedUser;
+extern void db_become_owner(SavedUser *saved);
+/* Act as another role, in a security-restricted operation. */
+extern void db_become_restricted(Oid role, SavedUser *saved);
+extern void db_restore_user(const SavedUser *saved);
+
+/* Column of the current SPI tuple as text; NULL if null. */
+extern char *spi_text(uint64 row, int column);
+extern int64 spi_int64(uint64 row, int column, int64 if_null);
+extern bool spi_bool(uint64 row, int column);
+extern Datum spi_datum(uint64 row, int column, bool *isnull);
+
+#endif							/* ECHOSYNC_STATEMENT_H */

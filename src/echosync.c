@@ -1,0 +1,33 @@
+/*
+ * echosync.c
+ *		The entry point of the library: settings, hooks, the launcher.
+ *
+ * Nothing else belongs here.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "api/capture.h"
+#include "config/settings.h"
+#include "worker/launcher.h"
+#include "worker/shared.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	settings_define();
+	wake_install_callbacks();
+	capture_install_callbacks();
+
+	/* Without preload there is no shared memory and no worker, only a queue. */
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	shared_install_hooks();
+	launcher_register();
+}

@@ -1,0 +1,16 @@
+/* The application's tables of leads. */
+
+CREATE FUNCTION echosync_capture() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_capture() IS 'Trigger of attached tables: notes changed leads row by row and queues them by the set, at the end of the statement or, for a statement on a partition, of the transaction.';
+
+CREATE FUNCTION echosync_attach_leads(leads regclass, mapping jsonb DEFAULT '{}') RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_attach_leads(regclass, jsonb) IS 'Makes a table''s leads flow to the CRMs of their users. The caller must own the table, plain or partitioned. Columns are recognised by their usual names; mapping overrides: id, user_id, phone, first_name, last_name, email, address, city, state, zip_code, risk_score, do_not_contact, tags, notes, source, deleted_at, each with a column''s name or null for none.';
+
+CREATE FUNCTION echosync_detach_leads(leads regclass) RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it is cancelled.';

@@ -1,0 +1,97 @@
+/* Asking for leads to be sent, and what becomes of those that failed. */
+
+CREATE FUNCTION echosync_manual_sync(id uuid, lead_ids text[] DEFAULT NULL,
+                                     OUT run_id bigint, OUT queued bigint, OUT skipped bigint)
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_manual_sync(uuid, text[]) IS 'Queues the caller''s leads, all or those listed, for one connection; progress is in echosync_runs. skipped counts those that a rule refuses and those that are not the caller''s.';
+
+CREATE FUNCTION echosync_retry_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    n bigint;
+BEGIN
+    WITH taken AS (
+        DELETE FROM @extschema@.crm_dead_letters d
+         WHERE d.integration_id = found.id
+           AND (lead_ids IS NULL OR d.lead_id = ANY (lead_ids))
+        RETURNING d.*
+    ), queued AS (
+        INSERT INTO @extschema@.crm_sync_queue
+               (integration_id, lead_id, user_id, source_id, sync_type, run_id, snapshot)
+        SELECT t.integration_id, t.lead_id, t.user_id, t.source_id, 'retry', t.run_id, t.snapshot
+          FROM taken t ORDER BY t.queued_at
+        RETURNING 1
+    ), doubtful AS (
+        -- a create of unknown fate is still one: search first
+        INSERT INTO @extschema@.crm_sync_attempts AS a (integration_id, lead_id, intent_at)
+        SELECT t.integration_id, t.lead_id, t.intent_at FROM taken t WHERE t.intent_at IS NOT NULL
+        ON CONFLICT (integration_id, lead_id) DO UPDATE SET intent_at = excluded.intent_at
+    )
+    SELECT count(*) INTO n FROM queued;
+    PERFORM @extschema@.echosync_wake(found.id);
+    RETURN n;
+END
+$$;
+COMMENT ON FUNCTION echosync_retry_failed(uuid, text[]) IS 'Queues dead letters of a connection again, all or those listed; returns how many.';
+
+CREATE FUNCTION echosync_discard_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    n bigint;
+BEGIN
+    DELETE FROM @extschema@.crm_dead_letters d
+     WHERE d.integration_id = found.id
+       AND (lead_ids IS NULL OR d.lead_id = ANY (lead_ids));
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END
+$$;
+COMMENT ON FUNCTION echosync_discard_failed(uuid, text[]) IS 'Forgets dead letters of a connection, all or those listed; returns how many. The log keeps their rows.';
+
+CREATE FUNCTION echosync_drain(timeout_seconds integer DEFAULT 30) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    deadline timestamptz := clock_timestamp() + make_interval(secs => timeout_seconds);
+BEGIN
+    PERFORM @extschema@.echosync_require_user();
+    PERFORM @extschema@.echosync_wake_now();
+    LOOP
+        PERFORM FROM @extschema@.crm_integrations i
+          WHERE i.status = 'active' AND @extschema@.echosync_may_see(i.user_id, 'admin')
+            AND EXISTS (SELECT FROM @extschema@.crm_sync_queue q WHERE q.integration_id = i.id)
+          LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN true;
+        END IF;
+        IF clock_timestamp() >= deadline THEN
+            RETURN false;
+        END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION echosync_drain(integer) IS 'For tests of an application: waits until nothing of the caller''s active connections is queued. True when empty, false at the timeout.';
+
+CREATE FUNCTION echosync_wake_now() RETURNS void
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_wake_now() IS 'Wakes the worker at once. Internal.';
+
+CREATE FUNCTION echosync_adopt() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM @extschema@.crm_instance;
+    INSERT INTO @extschema@.crm_instance (system_identifier, database_oid)
+    SELECT s.system_identifier, d.oid
+      FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
+    PERFORM @extschema@.echosync_wake();
+END
+$$;
+COMMENT ON FUNCTION echosync_adopt() IS 'After a restore or clone: this database may send. Make sure first that the original no longer does.';

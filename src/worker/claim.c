@@ -1,0 +1,814 @@
+/*
+ * claim.c
+ *		Taking rows from the queue, and reading the leads they refer to.
+ *
+ * One statement takes rows for many connections.  Each is read from a cursor:
+ * rows up to it are attached to jobs already.  Since ids are drawn before
+ * commit, a row may appear below a cursor; so a cursor never passes the
+ * *horizon*, below which every transaction that drew an id has ended.  Rows
+ * between horizon and cursor are met again and recognised.
+ *
+ * Leads are read as they are now, as the owner of their table in a
+ * security-restricted operation, one transaction a table, and never waiting
+ * for a lock: a table that somebody is altering is tried again.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+
+#include "db/lead_columns.h"
+#include "config/settings.h"
+#include "worker/worker.h"
+
+#define CLAIM_ROWS 16			/* a connection and turn */
+#define READ_TIMEOUT_MS 10000
+#define READ_RETRY_MS 5000
+
+static Statement select_horizon = {
+	.sql = "SELECT s.last_value,"
+	" pg_catalog.pg_snapshot_xmin(c)::pg_catalog.text::pg_catalog.int8,"
+	" pg_catalog.pg_snapshot_xmax(c)::pg_catalog.text::pg_catalog.int8"
+	" FROM @schema@.crm_sync_queue_id_seq s, pg_catalog.pg_current_snapshot() c",
+	.nargs = 0
+};
+
+static Statement select_connections = {
+	.sql = "SELECT k.id, i.user_id, i.crm_type, i.status,"
+	" i.updated_at::pg_catalog.text, i.settings, i.credential_kind,"
+	" COALESCE(c.xmin::pg_catalog.text, ''), c.sealed, c.expires_at, i.consecutive_failures,"
+	" i.status_reason"
+	" FROM pg_catalog.unnest($1) AS k(id)"
+	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
+	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = k.id",
+	.nargs = 1,
+	.argtypes = {UUIDARRAYOID}
+};
+
+static Statement select_rows = {
+	.sql = "SELECT c.id, q.priority, q.id, q.lead_id, q.source_id, q.sync_type, q.run_id,"
+	" q.queued_at, q.snapshot"
+	" FROM pg_catalog.unnest($1, $2, $3, $4) WITH ORDINALITY AS c(id, live, backfill, n, ord),"
+	" LATERAL (("
+	" SELECT * FROM @schema@.crm_sync_queue l WHERE l.integration_id = c.id"
+	" AND l.priority = 0 AND l.id > c.live ORDER BY l.id LIMIT c.n"
+	") UNION ALL ("
+	" SELECT * FROM @schema@.crm_sync_queue b WHERE b.integration_id = c.id"
+	" AND b.priority = 1 AND b.id > c.backfill ORDER BY b.id LIMIT c.n"
+	")) q ORDER BY c.ord, q.priority, q.id",
+	.nargs = 4,
+	.argtypes = {UUIDARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID}
+};
+
+static Statement select_state = {
+	.sql = "SELECT k.ord, l.crm_record_id, l.matched_by, l.payload_hash, l.note_hash,"
+	" l.created_at, l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL"
+	" FROM pg_catalog.unnest($1, $2) WITH ORDINALITY AS k(id, lead_id, ord)"
+	" LEFT JOIN @schema@.crm_lead_links l ON l.integration_id = k.id AND l.lead_id = k.lead_id"
+	" LEFT JOIN @schema@.crm_sync_attempts a ON a.integration_id = k.id AND a.lead_id = k.lead_id",
+	.nargs = 2,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+};
+
+/* A record that we wrote for another lead with the same phone or e-mail. */
+static Statement select_local_match = {
+	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id"
+	" FROM pg_catalog.unnest($1, $2, $3) WITH ORDINALITY AS k(id, phone, email, ord)"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = k.id AND l.phone_hash = k.phone ORDER BY l.created_at LIMIT 1) p ON true"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = k.id AND l.email_hash = k.email ORDER BY l.created_at LIMIT 1) e ON true"
+	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
+};
+
+static Statement select_source = {
+	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1",
+	.nargs = 1,
+	.argtypes = {INT4OID}
+};
+
+static Statement delete_orphans = {
+	.sql = "WITH gone AS ("
+	" DELETE FROM @schema@.crm_sync_queue q WHERE q.integration_id = $1"
+	" RETURNING q.integration_id, q.user_id, q.lead_id, q.sync_type, q.queued_at"
+	") INSERT INTO @schema@.crm_sync_logs"
+	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
+	" SELECT DISTINCT ON (g.lead_id) g.integration_id, g.user_id, COALESCE(d.crm_type, 'unknown'),"
+	" g.lead_id, g.sync_type, 'none', 'skipped', 'disconnected', g.queued_at"
+	" FROM gone g LEFT JOIN @schema@.crm_disconnected d ON d.id = g.integration_id",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+/* The connections that have rows, by skipping through the index. */
+static Statement select_discover = {
+	.sql = "WITH RECURSIVE found(id) AS ("
+	"(SELECT q.integration_id FROM @schema@.crm_sync_queue q ORDER BY 1 LIMIT 1)"
+	" UNION ALL SELECT (SELECT q.integration_id FROM @schema@.crm_sync_queue q"
+	" WHERE q.integration_id > f.id ORDER BY 1 LIMIT 1) FROM found f WHERE f.id IS NOT NULL"
+	") SELECT id FROM found WHERE id IS NOT NULL",
+	.nargs = 0
+};
+
+static void
+discover_body(void *arg)
+{
+	statement_execute(&select_discover, NULL, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		pg_uuid_t  *id = DatumGetUUIDP(spi_datum(i, 1, &isnull));
+		Connection *connection;
+
+		if (shared_owner_index(id, worker->n_workers) != worker->index)
+			continue;
+		connection = connection_get(id);
+		connection->maybe_work = connection->stale = true;
+		connection->cursor[0] = connection->cursor[1] = 0;
+		connection_ready(connection);
+	}
+}
+
+void
+claim_discover(void)
+{
+	(void) worker_transaction("echosync: looking for queued leads", discover_body, NULL);
+}
+
+/* See the file header.  The candidate was read in an earlier transaction. */
+static void
+move_horizon(void)
+{
+	uint64		xmin;
+
+	statement_execute(&select_horizon, NULL, NULL, false, 0);
+	xmin = spi_int64(0, 2, 0);
+	if (worker->horizon_candidate > 0 && xmin >= worker->horizon_xmax)
+	{
+		worker->horizon = Max(worker->horizon, worker->horizon_candidate);
+		worker->horizon_candidate = 0;
+	}
+	if (worker->horizon_candidate < 0)
+	{
+		worker->horizon_candidate = -worker->horizon_candidate;
+		worker->horizon_xmax = spi_int64(0, 3, 0);
+	}
+	else if (worker->horizon_candidate == 0)
+		worker->horizon_candidate = -spi_int64(0, 1, 0);
+}
+
+static Datum
+ids_of(List *connections)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {UUIDOID});
+	ListCell   *lc;
+
+	foreach(lc, connections)
+	{
+		rowset_row(ids);
+		rowset_uuid(ids, ((Connection *) lfirst(lc))->id.data);
+	}
+	return rowset_array(ids, 0);
+}
+
+static void
+load_connections(List *connections)
+{
+	Datum		ids = ids_of(connections);
+
+	statement_execute(&select_connections, &ids, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		bool		no_expiry;
+		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
+		char	   *user_id = spi_text(i, 2);
+		TimestampTz expires_at = DatumGetTimestampTz(spi_datum(i, 10, &no_expiry));
+
+		if (user_id == NULL)
+		{
+			connection->missing = true;
+			connection->stale = false;
+			continue;
+		}
+		connection_set_row(connection, user_id, spi_text(i, 3), spi_text(i, 4), spi_text(i, 5),
+						   DatumGetJsonbP(spi_datum(i, 6, &isnull)), spi_text(i, 7),
+						   spi_text(i, 8), spi_text(i, 9), no_expiry ? 0 : expires_at,
+						   DatumGetInt32(spi_datum(i, 11, &isnull)), spi_text(i, 12));
+	}
+}
+
+static void
+load_body(void *arg)
+{
+	load_connections(list_make1(arg));
+}
+
+bool
+claim_load(Connection *connection)
+{
+	return worker_transaction("echosync: reading a connection", load_body, connection) &&
+		!connection->missing;
+}
+
+static Job *
+attach_job(Connection *connection, uint64 i)
+{
+	Job		   *job = job_make(JOB_LEAD, connection);
+	MemoryContext caller = MemoryContextSwitchTo(job->context);
+	bool		isnull;
+	Datum		snapshot = spi_datum(i, 9, &isnull);
+
+	job->lead_id = spi_text(i, 4);
+	if (!isnull)
+		job->snapshot = DatumGetJsonbPCopy(snapshot);
+	job->sync_type = spi_text(i, 6);
+	MemoryContextSwitchTo(caller);
+	job_set_state(job, JOB_STATE_READ);
+	worker_list_append(&worker->to_read, job);
+	return job;
+}
+
+/*
+ * Attach one row; false when it must stay where it is: a lead in work is not
+ * joined by a later change, and there may be no room for another lead.
+ */
+static bool
+attach_row(Connection *connection, uint64 i)
+{
+	bool		isnull;
+	QueueRow	row;
+	Job		   *job = job_find_lead(connection, spi_text(i, 4));
+	TimestampTz queued_at = DatumGetTimestampTz(spi_datum(i, 8, &isnull));
+	Datum		source = spi_datum(i, 5, &isnull);
+	bool		by_hand;
+
+	row.priority = DatumGetInt16(spi_datum(i, 2, &(bool) {false}));
+	row.id = spi_int64(i, 3, 0);
+	row.run_id = spi_int64(i, 7, 0);
+	if (job != NULL && job_has_row(job, row.priority, row.id))
+		return true;
+	if (job != NULL && job->state != JOB_STATE_HELD && job->state != JOB_STATE_READ)
+		return false;
+	if (job == NULL)
+	{
+		if (connection->n_active >= connection->max_active ||
+			connection->n_held >= CONNECTION_MAX_HELD)
+			return false;
+		job = attach_job(connection, i);
+		job->queued_at = queued_at;
+	}
+	job->source_id = isnull ? job->source_id : DatumGetInt32(source);
+	by_hand = strcmp(spi_text(i, 6), "manual") == 0 || strcmp(spi_text(i, 6), "retry") == 0;
+	job->session.requested_by_hand |= by_hand;
+	if (!by_hand)
+		job->newest_queued_at = Max(job->newest_queued_at, queued_at);
+	job_add_row(job, &row);
+	return true;
+}
+
+static void
+attach_rows(void)
+{
+	Connection *current = NULL;
+	bool		blocked[2] = {false, false};
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
+		int			priority = DatumGetInt16(spi_datum(i, 2, &isnull)) == 0 ? 0 : 1;
+		int64		id = spi_int64(i, 3, 0);
+
+		if (connection != current)
+			blocked[0] = blocked[1] = false;
+		current = connection;
+		connection->maybe_work = true;	/* until a claim finds nothing */
+		if (!attach_row(connection, i))
+			blocked[priority] = true;
+		else if (!blocked[priority] && id <= worker->horizon)
+			connection->cursor[priority] = Max(connection->cursor[priority], id);
+	}
+}
+
+static void
+select_claims(List *connections)
+{
+	RowSet	   *claims = rowset_make(4, (Oid[]) {UUIDOID, INT8OID, INT8OID, INT4OID});
+	Datum		values[4];
+	ListCell   *lc;
+
+	foreach(lc, connections)
+	{
+		Connection *connection = lfirst(lc);
+
+		connection->maybe_work = connection->reload_blocked;
+		if (!connection_may_send(connection) || connection->reload_blocked)
+			continue;
+		rowset_row(claims);
+		rowset_uuid(claims, connection->id.data);
+		rowset_int8(claims, connection->cursor[0]);
+		rowset_int8(claims, connection->cursor[1]);
+		rowset_int4(claims, CLAIM_ROWS + connection->n_rows);
+	}
+	if (claims->n_rows == 0)
+	{
+		SPI_processed = 0;
+		return;
+	}
+	for (int i = 0; i < 4; i++)
+		values[i] = rowset_array(claims, i);
+	statement_execute(&select_rows, values, NULL, false, 0);
+}
+
+/*
+ * Rows of a connection that is gone: queued by a transaction that began before
+ * the disconnect and committed after it.  What waits in memory goes with them.
+ */
+static void
+drop_orphans(List *connections)
+{
+	ListCell   *lc;
+
+	foreach(lc, connections)
+	{
+		Connection *connection = lfirst(lc);
+		Datum		id = UUIDPGetDatum(&connection->id);
+
+		if (!connection->missing)
+			continue;
+		statement_execute(&delete_orphans, &id, NULL, false, 0);
+		connection_release_jobs(connection);
+		connection->maybe_work = false;
+	}
+}
+
+static void
+claim_body(void *arg)
+{
+	List	   *connections = arg;
+
+	move_horizon();
+	load_connections(connections);
+	drop_orphans(connections);
+	select_claims(connections);
+	attach_rows();
+}
+
+/*
+ * Undo a claim that failed half-way: its jobs have not begun, their rows are
+ * where they were.
+ */
+static void
+claim_forget(List *connections)
+{
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+		job_free(lfirst(lc));
+	list_free(worker->to_read);
+	worker->to_read = NIL;
+	foreach(lc, connections)
+	{
+		Connection *connection = lfirst(lc);
+
+		connection->cursor[0] = connection->cursor[1] = 0;
+		connection->maybe_work = true;
+		connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, 1000));
+	}
+}
+
+void
+claim_work(List *connections)
+{
+	if (connections != NIL &&
+		!worker_transaction("echosync: taking queued leads", claim_body, connections))
+		claim_forget(connections);
+}
+
+/* End a lead without a request: the reason is the outcome. */
+static void
+job_refuse(Job *job, LeadRefusal refusal)
+{
+	crm_skip(&job->session, refusal);
+	job_set_state(job, JOB_STATE_FINISHED);
+	worker_list_append(&worker->finished, job);
+}
+
+static void
+load_link(Job *job, uint64 i)
+{
+	CrmLink    *link = &job->session.link;
+	bool		isnull;
+	Datum		value;
+
+	memset(link, 0, sizeof(*link));
+	link->record_id = spi_text(i, 2);
+	if (link->record_id != NULL)
+	{
+		char	   *match = spi_text(i, 3);
+
+		for (int m = CRM_MATCH_CREATED; m <= CRM_MATCH_SHARED_PHONE; m++)
+		{
+			if (strcmp(match, crm_match_names[m]) == 0)
+				link->match = m;
+		}
+		value = spi_datum(i, 4, &isnull);
+		if (!isnull && VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) == LEAD_DIGEST_SIZE)
+		{
+			link->has_digest = true;
+			memcpy(link->digest, VARDATA_ANY(DatumGetByteaPP(value)), LEAD_DIGEST_SIZE);
+		}
+		value = spi_datum(i, 5, &isnull);
+		if (!isnull && VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) == LEAD_DIGEST_LEN)
+			memcpy(link->note_digest, VARDATA_ANY(DatumGetByteaPP(value)), LEAD_DIGEST_LEN);
+		value = spi_datum(i, 6, &isnull);
+		link->created_at = isnull ? 0 : DatumGetTimestampTz(value);
+	}
+	value = spi_datum(i, 7, &isnull);
+	job->synced_at = isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+/* What is known of a lead that may not be sent yet: when it may. */
+static TimestampTz
+job_not_before(Job *job, uint64 i)
+{
+	bool		isnull;
+	Datum		value = spi_datum(i, 9, &isnull);
+	TimestampTz due = isnull ? 0 : DatumGetTimestampTz(value);
+
+	if (job->intent_at != 0)
+		due = Max(due, TimestampTzPlusMilliseconds(job->intent_at, echosync_uncertain_wait));
+	if (job->synced_at != 0 && !job->session.requested_by_hand)
+		due = Max(due, TimestampTzPlusMilliseconds(job->synced_at, SETTLE_MS));
+	return due;
+}
+
+static void
+state_body(void *arg)
+{
+	RowSet	   *keys = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	Datum		values[2];
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		rowset_row(keys);
+		rowset_uuid(keys, job->connection->id.data);
+		rowset_text(keys, job->lead_id);
+	}
+	values[0] = rowset_array(keys, 0);
+	values[1] = rowset_array(keys, 1);
+	statement_execute(&select_state, values, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Job		   *job = list_nth(worker->to_read, spi_int64(i, 1, 0) - 1);
+		MemoryContext caller = MemoryContextSwitchTo(job->context);
+		bool		isnull;
+		Datum		intent = spi_datum(i, 10, &isnull);
+		TimestampTz not_before;
+
+		load_link(job, i);
+		job->intent_at = isnull ? 0 : DatumGetTimestampTz(intent);
+		job->session.uncertain = job->intent_at != 0;
+		job->has_attempts_row = spi_bool(i, 11);
+		job->attempts = DatumGetInt16(spi_datum(i, 8, &isnull));
+		MemoryContextSwitchTo(caller);
+		not_before = job_not_before(job, i);
+		if (not_before > worker->now && job->state == JOB_STATE_READ)
+			job_hold(job, not_before);
+	}
+}
+
+/* One source and its jobs, for read_body. */
+typedef struct ReadBatch
+{
+	int			source_id;
+	List	   *jobs;
+	bool		gone;			/* no such source */
+	bool		busy;			/* its table is locked */
+} ReadBatch;
+
+static List *
+jobs_of_source(int source_id)
+{
+	List	   *jobs = NIL;
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_READ && job->source_id == source_id)
+			jobs = lappend(jobs, job);
+	}
+	return jobs;
+}
+
+static bool
+lock_leads(ReadBatch *batch, Oid relation, Oid *owner)
+{
+	HeapTuple	tuple;
+
+	if (!ConditionalLockRelationOid(relation, AccessShareLock))
+	{
+		batch->busy = true;
+		return false;
+	}
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	if (!HeapTupleIsValid(tuple))
+	{
+		batch->gone = true;
+		return false;
+	}
+	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+static void
+set_lead(Job *job, Datum object)
+{
+	MemoryContext caller = MemoryContextSwitchTo(job->context);
+
+	job->session.lead = lead_from_jsonb(DatumGetJsonbP(object));
+	MemoryContextSwitchTo(caller);
+}
+
+static Datum
+lead_ids_of(List *jobs)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		rowset_row(ids);
+		rowset_text(ids, ((Job *) lfirst(lc))->lead_id);
+	}
+	return rowset_array(ids, 0);
+}
+
+/* Run the application's side: its table, its types, its rights. */
+static void
+read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
+{
+	SavedUser	saved;
+	Datum		ids = lead_ids_of(batch->jobs);
+	Oid			type = TEXTARRAYOID;
+	char	   *sql;
+
+	db_become_restricted(owner, &saved);
+	sql = psprintf("%s WHERE %s", lead_columns_select(columns, relation),
+				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1));
+	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
+	SPI_execute_with_args(sql, 1, &type, &ids, NULL, true, 0);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	db_restore_user(&saved);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *lead_id = spi_text(i, 1);
+		bool		isnull;
+		Datum		object = spi_datum(i, 2, &isnull);
+		ListCell   *lc;
+
+		foreach(lc, batch->jobs)
+		{
+			Job		   *job = lfirst(lc);
+
+			if (lead_id != NULL && strcmp(job->lead_id, lead_id) == 0)
+				set_lead(job, object);
+		}
+	}
+}
+
+static void
+read_body(void *arg)
+{
+	ReadBatch  *batch = arg;
+	Datum		id = Int32GetDatum(batch->source_id);
+	LeadColumns *columns;
+	Oid			relation,
+				owner;
+	bool		isnull;
+
+	statement_execute(&select_source, &id, NULL, false, 1);
+	if (SPI_processed == 0)
+	{
+		batch->gone = true;
+		return;
+	}
+	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
+	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
+	if (lock_leads(batch, relation, &owner))
+	{
+		PopActiveSnapshot();	/* one taken after the lock */
+		PushActiveSnapshot(GetTransactionSnapshot());
+		read_leads(batch, columns, relation, owner);
+	}
+}
+
+static void
+read_batch(int source_id)
+{
+	ReadBatch	batch = {source_id, jobs_of_source(source_id), false, false};
+	ListCell   *lc;
+	bool		ok = worker_transaction("echosync: reading leads", read_body, &batch);
+
+	foreach(lc, batch.jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if ((!ok || batch.busy) && !batch.gone)
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now,
+													  ok ? READ_RETRY_MS / 10 : READ_RETRY_MS));
+		else if (job->session.lead == NULL ||
+				 job->session.lead->user_id == NULL ||
+				 strcmp(job->session.lead->user_id, job->connection->user_id) != 0)
+			job_refuse(job, REFUSAL_LEAD_DELETED);
+	}
+}
+
+/* Leads come from their tables, source by source, or from their snapshots. */
+static void
+read_all(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		job->session.lead = NULL;
+	}
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state != JOB_STATE_READ || job->session.lead != NULL)
+			continue;
+		if (job->snapshot != NULL)
+			set_lead(job, JsonbPGetDatum(job->snapshot));
+		else
+			read_batch(job->source_id);
+	}
+}
+
+static void
+add_hash(RowSet *keys, const Job *job, char kind, const char *key)
+{
+	uint8		hash[LEAD_KEY_HASH_LEN];
+
+	if (key == NULL)
+	{
+		rowset_null(keys);
+		return;
+	}
+	lead_key_hash(job->connection->crm.integration_id, kind, key, hash);
+	rowset_bytea(keys, hash, LEAD_KEY_HASH_LEN);
+}
+
+static void
+local_match_body(void *arg)
+{
+	List	   *jobs = arg;
+	RowSet	   *keys = rowset_make(3, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID});
+	Datum		values[3];
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		rowset_row(keys);
+		rowset_uuid(keys, job->connection->id.data);
+		add_hash(keys, job, 'p', job->session.lead->phone_key);
+		add_hash(keys, job, 'e', job->session.lead->email);
+	}
+	for (int i = 0; i < 3; i++)
+		values[i] = rowset_array(keys, i);
+	statement_execute(&select_local_match, values, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Job		   *job = list_nth(jobs, spi_int64(i, 1, 0) - 1);
+		char	   *by_phone = spi_text(i, 2);
+		char	   *by_email = spi_text(i, 3);
+
+		/* Two records: let the search find both and judge. */
+		if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
+			continue;
+		job->session.local_match = MemoryContextStrdup(job->context,
+													   by_email ? by_email : by_phone);
+		job->session.local_match_kind = by_email ? CRM_MATCH_EMAIL : CRM_MATCH_SHARED_PHONE;
+	}
+}
+
+static void
+find_local_matches(void)
+{
+	List	   *jobs = NIL;
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		job->session.local_match = NULL;
+		if (job->state == JOB_STATE_READ && job->session.link.record_id == NULL)
+			jobs = lappend(jobs, job);
+	}
+	if (jobs == NIL ||
+		worker_transaction("echosync: looking for known records", local_match_body, jobs))
+		return;
+	foreach(lc, jobs)
+		job_hold(lfirst(lc), TimestampTzPlusMilliseconds(worker->now, 1000));
+}
+
+/*
+ * Two leads with one phone or e-mail are one record in the CRM: they go one
+ * after the other, or both would be created.
+ */
+static bool
+twin_is_in_work(const Job *job)
+{
+	const CrmLead *lead = job->session.lead;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &job->connection->jobs)
+	{
+		const Job  *other = dlist_container(Job, node, iter.cur);
+		const CrmLead *twin = other->session.lead;
+
+		if (other == job || !other->begun || twin == NULL || other->state < JOB_STATE_READ)
+			continue;
+		if ((lead->phone_key && twin->phone_key && strcmp(lead->phone_key, twin->phone_key) == 0) ||
+			(lead->email && twin->email && strcmp(lead->email, twin->email) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void
+begin_all(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+		LeadFacts	facts;
+		LeadRefusal refusal;
+
+		if (job->state != JOB_STATE_READ)
+			continue;
+		facts = lead_facts(job->session.lead);
+		refusal = lead_refusal(&facts, job->connection->crm.settings,
+							   job->connection->crm.provider->flags_records);
+		if (refusal != REFUSAL_NONE)
+			job_refuse(job, refusal);
+		else if (twin_is_in_work(job))
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now, 100));
+		else
+		{
+			job->session.task = CRM_TASK_SYNC;
+			job_begin(job);
+		}
+	}
+}
+
+/* Read the leads of jobs in state READ and begin their sessions. */
+void
+claim_read(void)
+{
+	ListCell   *lc;
+
+	if (worker->to_read == NIL)
+		return;
+	if (!worker_transaction("echosync: reading what is known of leads", state_body, NULL))
+	{
+		foreach(lc, worker->to_read)
+		{
+			Job		   *job = lfirst(lc);
+
+			if (job->state == JOB_STATE_READ)
+				job_hold(job, TimestampTzPlusMilliseconds(worker->now, 1000));
+		}
+	}
+	read_all();
+	find_local_matches();
+	begin_all();
+	list_free(worker->to_read);
+	worker->to_read = NIL;
+}

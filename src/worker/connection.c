@@ -1,0 +1,489 @@
+/*
+ * connection.c
+ *		The worker's memory of connections: settings, credential, limits, holds,
+ *		and when each is to be looked at.
+ *
+ * A connection that has something to do now is in worker->ready, a list that
+ * is walked round-robin; one that waits for a time is in worker->timers.  One
+ * that is in neither costs nothing, whatever its backlog.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "config/seal.h"
+#include "config/secrets.h"
+#include "config/settings.h"
+#include "crm/json.h"
+#include "db/integration.h"
+#include "worker/schedule.h"
+#include "worker/worker.h"
+
+static int
+timer_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const Connection *ca = pairingheap_const_container(Connection, timer_node, a);
+	const Connection *cb = pairingheap_const_container(Connection, timer_node, b);
+
+	/* A max-heap: the earliest time is the greatest. */
+	return ca->wake_at < cb->wake_at ? 1 : ca->wake_at > cb->wake_at ? -1 : 0;
+}
+
+void
+connections_init(void)
+{
+	HASHCTL		control = {0};
+
+	control.keysize = UUID_LEN;
+	control.entrysize = sizeof(Connection);
+	control.hcxt = worker->context;
+	worker->connections = hash_create("echosync connections", 64, &control,
+									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	worker->timers = pairingheap_allocate(timer_compare, NULL);
+	dlist_init(&worker->ready);
+}
+
+static void
+connection_init(Connection *connection)
+{
+	connection->context = AllocSetContextCreate(worker->context, "echosync connection",
+												ALLOCSET_SMALL_SIZES);
+	connection->crm.context = AllocSetContextCreate(connection->context,
+													"echosync connection settings",
+													ALLOCSET_SMALL_SIZES);
+	dlist_init(&connection->jobs);
+	connection->maybe_work = true;
+	connection->stale = true;
+	connection->max_active = CONNECTION_MAX_ACTIVE;
+}
+
+Connection *
+connection_get(const pg_uuid_t *id)
+{
+	bool		found;
+	Connection *connection = hash_search(worker->connections, id, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		memset((char *) connection + UUID_LEN, 0, sizeof(Connection) - UUID_LEN);
+		connection_init(connection);
+	}
+	connection->used_at = worker->now;
+	return connection;
+}
+
+/* Where a provider lives, and who we are there. */
+static void
+connection_set_installation(CrmConnection *crm)
+{
+	const Secrets *secrets = secrets_current();
+	bool		lofty = crm->provider == &lofty_provider;
+
+	crm->api_url = lofty ? echosync_lofty_api_url : echosync_followupboss_api_url;
+	crm->app_url = lofty ? "" : echosync_followupboss_app_url;
+	crm->identity.client_id = secrets->followupboss_client_id;
+	crm->identity.client_secret = secrets->followupboss_client_secret;
+	crm->identity.system_name = secrets->followupboss_system_name;
+	crm->identity.system_key = secrets->followupboss_system_key;
+	crm->identity.redirect_url = echosync_redirect_url;
+}
+
+/* A provider's limit, or where it has none the setting's. */
+static int
+starting_limit(const Connection *connection, int i)
+{
+	const CrmProvider *provider = connection->crm.provider;
+
+	if (provider->limits[i].limit != 0)
+		return provider->limits[i].limit;
+	if (provider == &lofty_provider)
+		return echosync_lofty_rate_limit;
+	if (echosync_followupboss_rate_limit > 0)
+		return echosync_followupboss_rate_limit;
+	return connection->crm.identity.system_key != NULL ? 250 : 125;
+}
+
+/* Limits to start with; what the CRM's headers said before is kept. */
+static void
+connection_set_limits(Connection *connection)
+{
+	const CrmProvider *provider = connection->crm.provider;
+
+	for (int i = 0; i < provider->n_limits && i < MAX_LIMITS; i++)
+	{
+		if (connection->limiters[i].window_us == 0)
+			limiter_init(&connection->limiters[i], starting_limit(connection, i),
+						 (int64) provider->limits[i].window_ms * 1000);
+	}
+}
+
+/* After a reload: URLs, identity, limits and key may be others. */
+void
+connection_reconfigure(Connection *connection)
+{
+	const CrmProvider *provider = connection->crm.provider;
+
+	if (provider == NULL)
+		return;
+	connection_set_installation(&connection->crm);
+	for (int i = 0; i < provider->n_limits && i < MAX_LIMITS; i++)
+	{
+		if (provider->limits[i].limit == 0)
+			connection->limiters[i].limit = starting_limit(connection, i);
+	}
+	if (connection->credential_version != NULL)
+	{
+		pfree(connection->credential_version);
+		connection->credential_version = NULL;
+	}
+	connection->stale = true;
+}
+
+/* A connection of no row: to try a key, to exchange a code. */
+Connection *
+connection_make_temporary(const CrmProvider *provider)
+{
+	Connection *connection = MemoryContextAllocZero(worker->context, sizeof(Connection));
+
+	connection_init(connection);
+	connection->temporary = true;
+	connection->maybe_work = false;
+	connection->status = "active";
+	connection->crm.provider = provider;
+	connection_set_installation(&connection->crm);
+	connection_set_limits(connection);
+	return connection;
+}
+
+static void
+connection_wipe_credential(CrmConnection *crm)
+{
+	seal_wipe(crm->credential.secret);
+	seal_wipe(crm->credential.refresh_token);
+	memset(&crm->credential, 0, sizeof(CrmCredential));
+}
+
+void
+connection_free(Connection *connection)
+{
+	Assert(dlist_is_empty(&connection->jobs));
+	connection_wipe_credential(&connection->crm);
+	for (int i = 0; i < MAX_LIMITS; i++)
+		limiter_free(&connection->limiters[i]);
+	if (connection->ready)
+		dlist_delete(&connection->ready_node);
+	if (connection->timed)
+		pairingheap_remove(worker->timers, &connection->timer_node);
+	MemoryContextDelete(connection->context);
+	if (connection->temporary)
+		pfree(connection);
+	else
+		hash_search(worker->connections, &connection->id, HASH_REMOVE, NULL);
+}
+
+/* The sealed form is JSON: {"secret": ..., "refresh_token": ...}. */
+static void
+connection_unseal(Connection *connection, const char *kind, const char *sealed,
+				  TimestampTz expires_at)
+{
+	CrmConnection *crm = &connection->crm;
+	const char *reason;
+	char	   *plain;
+	Jsonb	   *parsed;
+	MemoryContext caller;
+
+	connection_wipe_credential(crm);
+	connection->unsealed = false;
+	connection->token_generation++;
+	if (sealed == NULL)
+		return;
+	plain = seal_open(sealed, integration_seal_context(crm->integration_id, connection->user_id),
+					  &reason);
+	if (plain == NULL)
+	{
+		ereport(LOG,
+				(errmsg("echosync: the credential of integration %s cannot be opened: %s",
+						crm->integration_id, reason),
+				 errhint("Set the key that sealed it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, or connect again.")));
+		return;
+	}
+	caller = MemoryContextSwitchTo(connection->context);
+	parsed = json_parse(plain, strlen(plain));
+	if (parsed != NULL && JB_ROOT_IS_OBJECT(parsed))
+	{
+		crm->credential.secret = json_get_text(&parsed->root, "secret");
+		crm->credential.refresh_token = json_get_text(&parsed->root, "refresh_token");
+		explicit_bzero(parsed, VARSIZE(parsed));
+	}
+	crm->credential.kind = strcmp(kind, "oauth") == 0 ? CRM_CREDENTIAL_OAUTH : CRM_CREDENTIAL_API_KEY;
+	crm->credential.expires_at = expires_at;
+	connection->unsealed = crm->credential.secret != NULL;
+	MemoryContextSwitchTo(caller);
+	seal_wipe(plain);
+}
+
+/* Statuses outlive rows and contexts: keep to our own words. */
+static const char *
+status_word(const char *status)
+{
+	static const char *const words[] = {"active", "paused", "error"};
+
+	for (int i = 0; i < lengthof(words); i++)
+	{
+		if (strcmp(status, words[i]) == 0)
+			return words[i];
+	}
+	return "error";
+}
+
+static void
+connection_take_status(Connection *connection, const char *status, const char *reason)
+{
+	if (connection->new_status != NULL)
+		return;					/* ours is not written yet */
+	if (connection->status != NULL && strcmp(connection->status, status) != 0 &&
+		strcmp(status, "active") == 0)
+	{
+		connection->hold_until = 0;
+		connection->outages = 0;
+		connection->consecutive_failures = 0;
+	}
+	connection->status = status_word(status);
+	connection->unreachable_pause = strcmp(status, "paused") == 0 &&
+		reason != NULL && strcmp(reason, "crm_unreachable") == 0;
+	if (connection->unreachable_pause && connection->outages == 0)
+		connection->outages = echosync_pause_after_failures;
+}
+
+static void
+connection_take_settings(Connection *connection, const char *crm_type, Jsonb *settings)
+{
+	CrmConnection *crm = &connection->crm;
+	MemoryContext caller;
+
+	MemoryContextReset(crm->context);
+	crm->custom_fields = NIL;
+	crm->custom_fields_known = false;
+	caller = MemoryContextSwitchTo(crm->context);
+	crm->provider = crm_provider_by_type(crm_type);
+	crm->settings = integration_settings_parse(settings);
+	MemoryContextSwitchTo(caller);
+	if (crm->provider == NULL)
+		return;
+	connection_set_installation(crm);
+	connection_set_limits(connection);
+}
+
+static void
+copy_over(Connection *connection, char **text, const char *value)
+{
+	if (*text != NULL)
+		pfree(*text);
+	*text = value ? MemoryContextStrdup(connection->context, value) : NULL;
+}
+
+/*
+ * Take over a row as the claim read it.  Jobs in work keep pointers into the
+ * settings, so that a change waits until they have ended; meanwhile no lead is
+ * taken up, so that a rule made stricter holds from the next lead on.
+ */
+void
+connection_set_row(Connection *connection, char *user_id, const char *crm_type,
+				   const char *status, const char *version, Jsonb *settings,
+				   const char *credential_kind, const char *credential_version,
+				   const char *sealed, TimestampTz expires_at, int failures,
+				   const char *status_reason)
+{
+	CrmConnection *crm = &connection->crm;
+	bool		first = connection->version == NULL;
+	bool		row_changed = first || strcmp(connection->version, version) != 0;
+	bool		credential_changed = connection->credential_version == NULL ||
+		strcmp(connection->credential_version, credential_version) != 0;
+
+	connection->missing = false;
+	connection->stale = connection->reload_blocked = false;
+	connection_take_status(connection, status, status_reason);
+	if (!row_changed && !credential_changed)
+		return;
+	if (connection->n_active > 0 && !first)
+	{
+		connection->stale = connection->reload_blocked = true;
+		return;
+	}
+	if (first)
+	{
+		strlcpy(crm->integration_id,
+				DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&connection->id))),
+				sizeof(crm->integration_id));
+		copy_over(connection, &connection->user_id, user_id);
+		connection->consecutive_failures = failures;
+	}
+	if (row_changed)
+		connection_take_settings(connection, crm_type, settings);
+	if (credential_changed)
+		connection_unseal(connection, credential_kind, sealed, expires_at);
+	copy_over(connection, &connection->version, version);
+	copy_over(connection, &connection->credential_version, credential_version);
+}
+
+void
+connection_set_tokens(Connection *connection, const CrmCredential *tokens)
+{
+	CrmCredential *credential = &connection->crm.credential;
+	MemoryContext caller = MemoryContextSwitchTo(connection->context);
+
+	connection_wipe_credential(&connection->crm);
+	credential->kind = CRM_CREDENTIAL_OAUTH;
+	credential->secret = pstrdup(tokens->secret);
+	credential->refresh_token = tokens->refresh_token ? pstrdup(tokens->refresh_token) : NULL;
+	credential->expires_at = tokens->expires_at;
+	connection->unsealed = true;
+	connection->token_generation++;
+	MemoryContextSwitchTo(caller);
+}
+
+void
+connection_ready(Connection *connection)
+{
+	if (connection->ready)
+		return;
+	dlist_push_tail(&worker->ready, &connection->ready_node);
+	connection->ready = true;
+}
+
+void
+connection_wake_at(Connection *connection, TimestampTz when)
+{
+	if (connection->timed)
+	{
+		if (connection->wake_at <= when)
+			return;
+		pairingheap_remove(worker->timers, &connection->timer_node);
+	}
+	connection->wake_at = when;
+	connection->timed = true;
+	pairingheap_add(worker->timers, &connection->timer_node);
+}
+
+void
+connections_due(void)
+{
+	while (!pairingheap_is_empty(worker->timers))
+	{
+		Connection *connection = pairingheap_container(Connection, timer_node,
+													   pairingheap_first(worker->timers));
+
+		if (connection->wake_at > worker->now)
+			break;
+		pairingheap_remove_first(worker->timers);
+		connection->timed = false;
+		connection_ready(connection);
+	}
+}
+
+TimestampTz
+connections_next_due(void)
+{
+	if (pairingheap_is_empty(worker->timers))
+		return 0;
+	return pairingheap_container(Connection, timer_node,
+								 pairingheap_first(worker->timers))->wake_at;
+}
+
+/*
+ * Should rows be claimed for this connection now?  As many leads are taken up
+ * as the limits let finish soon: a lead needs two calls or more, and one that
+ * waits half-way helps nobody.
+ */
+bool
+connection_wants_claim(Connection *connection)
+{
+	int			room;
+
+	if (connection->temporary)
+		return false;
+	if (connection->stale)
+		return !connection->reload_blocked || connection->n_active == 0;
+	if (!connection->maybe_work || !connection_may_send(connection) ||
+		connection->hold_until > worker->now || connection->refresh != NULL)
+		return false;
+	if (connection->outages > 0)
+		connection->max_active = 1;
+	else
+	{
+		room = limiter_room(&connection->limiters[0], worker->now);
+		connection->max_active = Max(1, Min(CONNECTION_MAX_ACTIVE, room / 2));
+		if (room == 0)
+			connection_wake_at(connection, limiter_next(&connection->limiters[0], worker->now));
+	}
+	return connection->n_active < connection->max_active;
+}
+
+bool
+connection_may_send(const Connection *connection)
+{
+	if (connection->temporary)
+		return true;
+	if (!worker->may_send || connection->missing || !connection->unsealed ||
+		connection->crm.provider == NULL || connection->status == NULL)
+		return false;
+	return strcmp(connection->status, "active") == 0 || connection->unreachable_pause;
+}
+
+void
+connection_set_status(Connection *connection, const char *status, const char *reason)
+{
+	if (connection->temporary)
+		return;
+	connection->status = status_word(status);
+	connection->new_status = connection->status;
+	connection->new_reason = reason;
+	connection->unreachable_pause = reason != NULL && strcmp(status, "paused") == 0 &&
+		strcmp(reason, "crm_unreachable") == 0;
+}
+
+/* ten failures in a row, of leads or of probes */
+static void
+connection_pause_if_failing(Connection *connection, const char *reason)
+{
+	connection->failures_changed = true;
+	if (++connection->consecutive_failures >= echosync_pause_after_failures &&
+		strcmp(connection->status, "active") == 0)
+		connection_set_status(connection, "paused", reason);
+}
+
+void
+connection_count_failure(Connection *connection)
+{
+	connection_pause_if_failing(connection, "consecutive_failures");
+}
+
+/*
+ * The CRM cannot be reached: hold the connection and probe it with one lead,
+ * after 1 s, 2 s, ... 5 min.  Requests that were under way together count as
+ * one failure.
+ */
+void
+connection_outage(Connection *connection, const char *reason)
+{
+	if (connection->hold_until > worker->now)
+		return;
+	connection->outages++;
+	connection->hold_until = worker->now + schedule_probe_delay_us(connection->outages);
+	connection_pause_if_failing(connection, reason);
+}
+
+/* The CRM answered: an outage is over, and with it a pause that it caused. */
+void
+connection_reached(Connection *connection)
+{
+	if (connection->outages == 0)
+		return;
+	connection->outages = 0;
+	connection->hold_until = 0;
+	connection->consecutive_failures = 0;
+	connection->failures_changed = true;
+	if (connection->unreachable_pause)
+		connection_set_status(connection, "active", NULL);
+}

@@ -1,0 +1,410 @@
+/*
+ * job.c
+ *		Jobs: driving a provider's session through commits, limits and HTTP.
+ *
+ * Three replies never reach the provider, so that its session need not start
+ * anew: 429 (the same request is sent again when the CRM allows), a 401 for an
+ * access token that can be refreshed, and one that a newer token answers.
+ *
+ * Not here: what a request says (crm/), what is written down (results.c).
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "config/settings.h"
+#include "worker/worker.h"
+
+/* Refresh an access token that ends within this time. */
+#define TOKEN_EARLY_US (INT64CONST(300) * 1000000)
+#define MAX_REQUEST_HEADERS 16
+/* Without a Retry-After, a refused call waits this long. */
+#define DEFAULT_RATE_WAIT_MS 10000
+
+Job *
+job_make(JobKind kind, Connection *connection)
+{
+	MemoryContext context = AllocSetContextCreate(worker->context, "echosync job",
+												  ALLOCSET_SMALL_SIZES);
+	Job		   *job = MemoryContextAllocZero(context, sizeof(Job));
+
+	job->kind = kind;
+	job->context = context;
+	job->connection = connection;
+	job->session.context = context;
+	job->session.connection = &connection->crm;
+	dlist_push_tail(&connection->jobs, &job->node);
+	return job;
+}
+
+static bool
+state_is_active(JobState state)
+{
+	return state >= JOB_STATE_READ;
+}
+
+void
+job_set_state(Job *job, JobState state)
+{
+	Connection *connection = job->connection;
+
+	if (state_is_active(job->state))
+		connection->n_active--;
+	else if (job->state == JOB_STATE_HELD)
+		connection->n_held--;
+	job->state = state;
+	if (state_is_active(state))
+		connection->n_active++;
+	else if (state == JOB_STATE_HELD)
+		connection->n_held++;
+}
+
+void
+job_free(Job *job)
+{
+	Connection *connection = job->connection;
+
+	Assert(job->transfer == NULL);
+	job_set_state(job, JOB_STATE_NONE);
+	connection->n_rows -= job->n_rows;
+	dlist_delete(&job->node);
+	if (job->mail != NULL)
+		explicit_bzero(job->mail, sizeof(MailRequest));
+	MemoryContextDelete(job->context);
+}
+
+void
+job_add_row(Job *job, const QueueRow *row)
+{
+	if (job->n_rows == job->rows_capacity)
+	{
+		job->rows_capacity = job->rows_capacity ? job->rows_capacity * 2 : 4;
+		if (job->rows == NULL)
+			job->rows = MemoryContextAlloc(job->context, job->rows_capacity * sizeof(QueueRow));
+		else
+			job->rows = repalloc(job->rows, job->rows_capacity * sizeof(QueueRow));
+	}
+	job->rows[job->n_rows++] = *row;
+	job->connection->n_rows++;
+}
+
+bool
+job_has_row(const Job *job, int priority, int64 id)
+{
+	for (int i = 0; i < job->n_rows; i++)
+	{
+		if (job->rows[i].id == id && job->rows[i].priority == priority)
+			return true;
+	}
+	return false;
+}
+
+Job *
+job_find_lead(Connection *connection, const char *lead_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->kind == JOB_LEAD && strcmp(job->lead_id, lead_id) == 0)
+			return job;
+	}
+	return NULL;
+}
+
+/* Put a lead aside until a time; what was read of it is read again then. */
+void
+job_hold(Job *job, TimestampTz due_at)
+{
+	job_set_state(job, JOB_STATE_HELD);
+	job->due_at = due_at;
+	job->begun = false;
+	connection_wake_at(job->connection, due_at);
+}
+
+static void
+job_advance(Job *job, CrmAction action)
+{
+	CrmSession *session = &job->session;
+
+	if (action == CRM_ACTION_DONE)
+	{
+		job_set_state(job, JOB_STATE_FINISHED);
+		worker_list_append(&worker->finished, job);
+		return;
+	}
+	if (job->kind == JOB_LEAD && (session->request.creates || session->link_changed))
+	{
+		job_set_state(job, JOB_STATE_COMMIT);
+		worker_list_append(&worker->to_commit, job);
+		return;
+	}
+	job_set_state(job, JOB_STATE_SEND);
+	connection_ready(job->connection);
+}
+
+void
+job_begin(Job *job)
+{
+	MemoryContext caller = MemoryContextSwitchTo(job->context);
+	CrmAction	action;
+
+	job->begun = true;
+	memset(&job->session.outcome, 0, sizeof(CrmOutcome));
+	job->session.now = worker->now;
+	action = job->connection->crm.provider->begin(&job->session);
+	MemoryContextSwitchTo(caller);
+	job_advance(job, action);
+}
+
+/* Everything of a connection that is not under way goes back to the queue. */
+void
+connection_release_jobs(Connection *connection)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		/*
+		 * A create whose intent is committed but which was not sent counts as
+		 * in doubt later: that costs a search, and never a duplicate.
+		 */
+		if (job->kind == JOB_LEAD &&
+			(job->state == JOB_STATE_HELD || job->state == JOB_STATE_SEND))
+			job_free(job);
+	}
+	connection->cursor[0] = connection->cursor[1] = 0;
+	connection->maybe_work = true;
+}
+
+static void
+refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
+{
+	int			wait_ms = crm_retry_after_ms(http_reply_header(reply, "retry-after"),
+											 (int64) time(NULL));
+	CrmLimitHint hint = {limit_context, -1, -1, -1};
+
+	if (wait_ms < 0)
+	{
+		connection->crm.provider->limit_hint(reply, limit_context, &hint);
+		wait_ms = hint.reset_ms >= 0 ? hint.reset_ms :
+			connection->crm.provider->limits[limit_context].window_ms;
+		if (wait_ms <= 0)
+			wait_ms = DEFAULT_RATE_WAIT_MS;
+	}
+	/* Both CRMs ask to hold every call of the account, not of a context only. */
+	connection->hold_until = Max(connection->hold_until,
+								 TimestampTzPlusMilliseconds(worker->now, wait_ms + 50));
+	connection_wake_at(connection, connection->hold_until);
+	pg_atomic_fetch_add_u64(&worker->slot->rate_limited, 1);
+}
+
+static void
+note_limits(Connection *connection, int limit_context, const HttpReply *reply)
+{
+	CrmLimitHint hint = {limit_context, -1, -1, -1};
+
+	if (reply->result != HTTP_RESULT_RESPONSE || connection->crm.provider->limit_hint == NULL)
+		return;
+	connection->crm.provider->limit_hint(reply, limit_context, &hint);
+	if (hint.limit_context >= 0 && hint.limit_context < MAX_LIMITS)
+		limiter_told(&connection->limiters[hint.limit_context], hint.limit, hint.remaining,
+					 hint.reset_ms < 0 ? -1 : (int64) hint.reset_ms * 1000, worker->now);
+}
+
+/* Is this a 401 that a refresh may cure?  Then the request waits for it. */
+static bool
+wait_for_token(Job *job)
+{
+	Connection *connection = job->connection;
+
+	if (connection->crm.credential.kind != CRM_CREDENTIAL_OAUTH ||
+		job->session.request.anonymous || job->auth_retried)
+		return false;
+	job->auth_retried = true;
+	if (job->token_generation == connection->token_generation)
+		refresh_start(connection);
+	return true;
+}
+
+static void
+job_replied(const HttpReply *reply, void *arg)
+{
+	Job		   *job = arg;
+	Connection *connection = job->connection;
+	int			context = job->session.request.limit_context;
+	MemoryContext caller;
+	CrmAction	action;
+
+	job->transfer = NULL;
+	worker->now = GetCurrentTimestamp();
+	connection_ready(connection);
+	note_limits(connection, context, reply);
+	if (reply->status == 429)
+	{
+		refuse_until(connection, context, reply);
+		job_set_state(job, JOB_STATE_SEND);
+		return;
+	}
+	if (reply->status == 401 && wait_for_token(job))
+	{
+		job_set_state(job, JOB_STATE_SEND);
+		return;
+	}
+
+	caller = MemoryContextSwitchTo(job->context);
+	job->session.now = worker->now;
+	action = connection->crm.provider->next(&job->session, reply);
+	MemoryContextSwitchTo(caller);
+	job_advance(job, action);
+}
+
+/* Hand the request to the HTTP engine; false when it has no place. */
+static bool
+job_send(Job *job)
+{
+	Connection *connection = job->connection;
+	CrmRequest *request = &job->session.request;
+	const char *lines[MAX_REQUEST_HEADERS];
+	HttpRequest http = {0};
+	List	   *headers = NIL;
+	ListCell   *lc;
+	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
+
+	if (!request->anonymous)
+		headers = connection->crm.provider->authorize(&connection->crm, NIL);
+	headers = list_concat(headers, request->extra_headers);
+	if (request->content_type != NULL)
+		headers = lappend(headers, psprintf("Content-Type: %s", request->content_type));
+	foreach(lc, headers)
+	{
+		if (http.n_headers < MAX_REQUEST_HEADERS)
+			lines[http.n_headers++] = lfirst(lc);
+	}
+	http.method = request->method;
+	http.url = request->url;
+	http.headers = lines;
+	http.body = request->body.len > 0 ? request->body.data : NULL;
+	http.body_len = request->body.len;
+	job->transfer = http_engine_submit(worker->engine, &http, job_replied, job);
+	for (int i = 0; i < http.n_headers; i++)
+		explicit_bzero((char *) lines[i], strlen(lines[i]));
+	MemoryContextSwitchTo(caller);
+	if (job->transfer == NULL)
+		return false;
+
+	limiter_sent(&connection->limiters[request->limit_context], worker->now);
+	pg_atomic_fetch_add_u64(&worker->slot->requests, 1);
+	job->token_generation = connection->token_generation;
+	if (job->first_sent_at == 0)
+		job->first_sent_at = worker->now;
+	job_set_state(job, JOB_STATE_SENDING);
+	return true;
+}
+
+static bool
+token_is_fresh(Connection *connection)
+{
+	const CrmCredential *credential = &connection->crm.credential;
+
+	if (credential->kind != CRM_CREDENTIAL_OAUTH ||
+		credential->expires_at - TOKEN_EARLY_US > worker->now)
+		return true;
+	refresh_start(connection);
+	return false;
+}
+
+/* May this job's request go now?  If not, the connection is woken in time. */
+static bool
+job_may_send(Job *job)
+{
+	Connection *connection = job->connection;
+	int64		when = limiter_next(&connection->limiters[job->session.request.limit_context],
+									worker->now);
+
+	if (when > worker->now)
+	{
+		connection_wake_at(connection, when);
+		return false;
+	}
+	if (job->session.request.anonymous)
+		return true;
+	return connection->refresh == NULL && token_is_fresh(connection);
+}
+
+/* Send what waits; of one kind only unless JOB_NONE. */
+static void
+connection_send(Connection *connection, JobKind only)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->state != JOB_STATE_SEND || (only != JOB_NONE && job->kind != only))
+			continue;
+		if (!job_may_send(job))
+			continue;
+		/* A full engine: there is a completion to wait for, then look again. */
+		if (!job_send(job))
+		{
+			connection_ready(connection);
+			return;
+		}
+	}
+}
+
+static void
+connection_take_held(Connection *connection)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->state != JOB_STATE_HELD)
+			continue;
+		if (job->due_at > worker->now)
+			connection_wake_at(connection, job->due_at);
+		else if (connection->n_active < connection->max_active)
+		{
+			job_set_state(job, JOB_STATE_READ);
+			worker_list_append(&worker->to_read, job);
+		}
+	}
+}
+
+/*
+ * Give a connection its turn: send what waits, take up what is due.  New rows
+ * are claimed by the caller, for many connections at once.
+ */
+void
+connection_run(Connection *connection)
+{
+	if (connection->hold_until > worker->now)
+	{
+		connection_wake_at(connection, connection->hold_until);
+		if (connection->outages > 0)
+			connection_send(connection, JOB_MAIL);	/* a person asks: is it up? */
+		return;
+	}
+	connection->hold_until = 0;
+	if (!connection_may_send(connection))
+	{
+		if (!connection->stale)
+		{
+			connection_release_jobs(connection);
+			connection->maybe_work = false;
+		}
+		connection_send(connection, JOB_MAIL);
+		return;
+	}
+	connection_take_held(connection);
+	connection_send(connection, JOB_NONE);
+}

@@ -1,0 +1,342 @@
+/*
+ * mail.c
+ *		The worker's side of the mailbox, and the refresh of access tokens.
+ *
+ * A backend's request becomes a job like any other.  The state of an OAuth
+ * flow is consumed here, in a transaction of its own before the code is
+ * exchanged, so that it is single-use whatever becomes of the backend.
+ *
+ * A refreshed token is committed before it is used: the CRM may have ended
+ * the one before it, and a crash must not lose the new one.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "config/seal.h"
+#include "config/secrets.h"
+#include "db/integration.h"
+#include "db/oauth_state.h"
+#include "worker/worker.h"
+
+static Statement update_tokens = {
+	.sql = "UPDATE @schema@.crm_credentials c SET sealed = $2, expires_at = $3,"
+	" updated_at = pg_catalog.clock_timestamp()"
+	" FROM (SELECT h.integration_id FROM @schema@.crm_credentials h"
+	" WHERE h.integration_id = $1 FOR NO KEY UPDATE SKIP LOCKED) held"
+	" WHERE c.integration_id = held.integration_id RETURNING c.xmin::pg_catalog.text",
+	.nargs = 3,
+	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
+};
+
+static void
+answer_error(const MailTicket *ticket, const char *code, const char *message)
+{
+	MailReply	reply = {0};
+
+	strlcpy(reply.error_code, code, sizeof(reply.error_code));
+	strlcpy(reply.error_message, message, sizeof(reply.error_message));
+	mailbox_answer(ticket, &reply);
+}
+
+/* Start a task for a backend; the connection is taken over if temporary. */
+static Job *
+mail_job(Connection *connection, CrmTask task, const MailTicket *ticket,
+		 const MailRequest *request)
+{
+	Job		   *job = job_make(JOB_MAIL, connection);
+
+	job->ticket = *ticket;
+	job->mail = MemoryContextAlloc(job->context, sizeof(MailRequest));
+	memcpy(job->mail, request, sizeof(MailRequest));
+	job->session.task = task;
+	return job;
+}
+
+static void
+mail_test_key(const MailTicket *ticket, const MailRequest *request)
+{
+	const CrmProvider *provider = crm_provider_by_type(request->crm_type);
+	Connection *connection;
+
+	if (provider == NULL)
+	{
+		answer_error(ticket, "unknown_crm", "This kind of CRM is not known.");
+		return;
+	}
+	connection = connection_make_temporary(provider);
+	connection->crm.credential.kind = CRM_CREDENTIAL_API_KEY;
+	connection->crm.credential.secret = MemoryContextStrdup(connection->context, request->secret);
+	job_begin(mail_job(connection, CRM_TASK_TEST, ticket, request));
+}
+
+static void
+mail_test_connection(const MailTicket *ticket, const MailRequest *request)
+{
+	Connection *connection = connection_get(&request->integration);
+
+	if (!claim_load(connection))
+		answer_error(ticket, "disconnected", "This connection no longer exists.");
+	else if (!connection->unsealed)
+		answer_error(ticket, "sealed", "The stored credential cannot be opened with the key in force.");
+	else
+		job_begin(mail_job(connection, CRM_TASK_TEST, ticket, request));
+}
+
+/* For exchange_body. */
+typedef struct Exchange
+{
+	const MailRequest *request;
+	OauthState	state;
+	bool		found;
+} Exchange;
+
+static void
+exchange_body(void *arg)
+{
+	Exchange   *exchange = arg;
+
+	exchange->found = oauth_state_consume(exchange->request->state,
+										  exchange->request->user_id[0] ?
+										  exchange->request->user_id : NULL,
+										  worker->turn, &exchange->state);
+}
+
+static void
+mail_exchange(const MailTicket *ticket, const MailRequest *request)
+{
+	Exchange	exchange = {.request = request};
+	Connection *connection;
+	const CrmProvider *provider;
+	Job		   *job;
+
+	if (!worker_transaction("echosync: checking an OAuth state", exchange_body, &exchange) ||
+		!exchange.found)
+	{
+		answer_error(ticket, "oauth_state", "This OAuth flow is not known, not yours, used or expired.");
+		return;
+	}
+	provider = crm_provider_by_type(exchange.state.crm_type);
+	if (provider == NULL || !provider->takes_oauth)
+	{
+		answer_error(ticket, "unknown_crm", "This kind of CRM is not known.");
+		return;
+	}
+	connection = connection_make_temporary(provider);
+	job = mail_job(connection, CRM_TASK_EXCHANGE, ticket, request);
+	strlcpy(job->mail->user_id, exchange.state.user_id, sizeof(job->mail->user_id));
+	strlcpy(job->mail->crm_type, exchange.state.crm_type, sizeof(job->mail->crm_type));
+	job->session.oauth_code = MemoryContextStrdup(job->context, request->secret);
+	job->session.oauth_state = MemoryContextStrdup(job->context, request->state);
+	job->oauth_settings = MemoryContextStrdup(job->context, exchange.state.settings);
+	job_begin(job);
+}
+
+void
+mail_take_all(void)
+{
+	MailTicket	ticket;
+	MailRequest request;
+
+	while (mailbox_take(worker->database, worker->index, worker->n_workers, &ticket, &request))
+	{
+		if (!worker->may_send)
+			answer_error(&ticket, "not_sending",
+						 secrets_problem() ? "The worker has no usable encryption key." :
+						 "The worker of this database does not send now; see echosync_workers.");
+		else if (request.kind == MAIL_TEST_KEY)
+			mail_test_key(&ticket, &request);
+		else if (request.kind == MAIL_TEST_CONNECTION)
+			mail_test_connection(&ticket, &request);
+		else
+			mail_exchange(&ticket, &request);
+		explicit_bzero(&request, sizeof(request));
+	}
+}
+
+/* For store_body. */
+typedef struct Store
+{
+	Job		   *job;
+	pg_uuid_t	id;
+} Store;
+
+static void
+store_body(void *arg)
+{
+	Store	   *store = arg;
+	const CrmSession *session = &store->job->session;
+	NewConnection new = {
+		.user_id = store->job->mail->user_id,
+		.crm_type = store->job->mail->crm_type,
+		.settings = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+													   CStringGetDatum(store->job->oauth_settings))),
+		.account_id = session->account_id,
+		.account_label = session->account_label,
+		.credential = &session->tokens
+	};
+
+	integration_store(&new, &store->id);
+	wake_note_integration(&store->id);
+}
+
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+	strlcpy(to, from ? from : "", size);
+}
+
+static void
+fill_reply(const Job *job, MailReply *reply)
+{
+	const CrmSession *session = &job->session;
+	const CrmOutcome *outcome = &session->outcome;
+
+	reply->ok = outcome->status == CRM_STATUS_SUCCESS;
+	reply->http_status = outcome->http_status;
+	copy_text(reply->account_id, sizeof(reply->account_id), session->account_id);
+	copy_text(reply->account_label, sizeof(reply->account_label), session->account_label);
+	copy_text(reply->user_id, sizeof(reply->user_id), job->mail->user_id);
+	copy_text(reply->crm_type, sizeof(reply->crm_type), job->mail->crm_type);
+	if (!reply->ok)
+	{
+		copy_text(reply->error_code, sizeof(reply->error_code), outcome->error_code);
+		copy_text(reply->error_message, sizeof(reply->error_message), outcome->error_message);
+		return;
+	}
+	if (session->task != CRM_TASK_EXCHANGE)
+		return;
+	if (strlen(session->tokens.secret) >= sizeof(reply->secret) ||
+		(session->tokens.refresh_token &&
+		 strlen(session->tokens.refresh_token) >= sizeof(reply->refresh_token)))
+	{
+		reply->ok = false;
+		copy_text(reply->error_code, sizeof(reply->error_code), "token_too_long");
+		copy_text(reply->error_message, sizeof(reply->error_message),
+				  "The CRM's token is longer than can be kept.");
+		return;
+	}
+	copy_text(reply->secret, sizeof(reply->secret), session->tokens.secret);
+	copy_text(reply->refresh_token, sizeof(reply->refresh_token), session->tokens.refresh_token);
+	copy_text(reply->settings, sizeof(reply->settings), job->oauth_settings);
+	reply->expires_at = session->tokens.expires_at;
+}
+
+void
+mail_finished(Job *job)
+{
+	Connection *connection = job->connection;
+	MailReply	reply = {0};
+
+	fill_reply(job, &reply);
+	if (reply.ok && job->mail->kind == MAIL_EXCHANGE_AND_STORE)
+	{
+		Store		store = {.job = job};
+
+		reply.ok = worker_transaction("echosync: storing a connection", store_body, &store);
+		reply.integration = store.id;
+		explicit_bzero(reply.secret, sizeof(reply.secret));
+		explicit_bzero(reply.refresh_token, sizeof(reply.refresh_token));
+		if (!reply.ok)
+			copy_text(reply.error_message, sizeof(reply.error_message),
+					  "The connection could not be stored; see the server log.");
+	}
+	mailbox_answer(&job->ticket, &reply);
+	explicit_bzero(&reply, sizeof(reply));
+	seal_wipe(job->session.tokens.secret);
+	job->session.tokens.secret = NULL;
+	job_free(job);
+	if (connection->temporary)
+		connection_free(connection);
+}
+
+void
+refresh_start(Connection *connection)
+{
+	if (connection->refresh != NULL)
+		return;
+	connection->refresh = job_make(JOB_REFRESH, connection);
+	connection->refresh->session.task = CRM_TASK_REFRESH;
+	job_begin(connection->refresh);
+}
+
+/* For tokens_body. */
+typedef struct NewTokens
+{
+	Connection *connection;
+	const CrmCredential *tokens;
+	char	   *version;		/* NULL: the row is held by somebody */
+} NewTokens;
+
+static void
+tokens_body(void *arg)
+{
+	NewTokens  *new = arg;
+	CrmConnection *crm = &new->connection->crm;
+	Datum		values[3];
+
+	values[0] = UUIDPGetDatum(&new->connection->id);
+	values[1] = CStringGetTextDatum(integration_seal(crm->integration_id,
+													 new->connection->user_id, new->tokens));
+	values[2] = TimestampTzGetDatum(new->tokens->expires_at);
+	statement_execute(&update_tokens, values, NULL, false, 0);
+	if (SPI_processed == 1)
+		new->version = MemoryContextStrdup(new->connection->context, spi_text(0, 1));
+}
+
+static void
+refresh_end(Connection *connection)
+{
+	Job		   *job = connection->refresh;
+
+	connection->refresh = NULL;
+	seal_wipe(job->session.tokens.secret);
+	job_free(job);
+	connection_ready(connection);
+}
+
+/*
+ * Commit the new tokens, then use them.  Where that is not possible now (the
+ * row is held, the commit failed), the job stays finished and is tried again;
+ * nothing is sent with either token meanwhile.
+ */
+static void
+store_tokens(Job *job)
+{
+	Connection *connection = job->connection;
+	NewTokens	new = {.connection = connection, .tokens = &job->session.tokens};
+
+	if (!worker_transaction("echosync: storing refreshed tokens", tokens_body, &new) ||
+		new.version == NULL)
+	{
+		worker_list_append(&worker->finished, job);
+		worker->commit_retry_at = TimestampTzPlusMilliseconds(worker->now, 1000);
+		return;
+	}
+	connection_set_tokens(connection, &job->session.tokens);
+	connection->credential_version = new.version;
+	refresh_end(connection);
+}
+
+void
+refresh_finished(Job *job)
+{
+	Connection *connection = job->connection;
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (outcome->status == CRM_STATUS_SUCCESS)
+	{
+		store_tokens(job);
+		return;
+	}
+	if (outcome->error_class == CRM_ERROR_CREDENTIAL)
+		connection_set_status(connection, "error", "credential_refused");
+	else
+		connection_outage(connection, "crm_unreachable");
+	refresh_end(connection);
+}

@@ -1,0 +1,226 @@
+/*
+ * mailbox.c
+ *		The slots in shared memory through which backends ask the worker.
+ *
+ * A slot goes FREE -> POSTED -> TAKEN -> DONE -> FREE.  The backend owns it
+ * from FREE to FREE and gives it back, wiped, on every path out: answer,
+ * ERROR (cancel, timeout), exit.  The worker works on a copy and answers only
+ * if the slot's generation is still the one that it took.  A worker that ends
+ * leaves the requests that it took to the next one: they become POSTED again
+ * only if nothing can have been done, so they are answered as failed instead
+ * (mailbox_fail_taken).
+ *
+ * The wait is invisible to the deadlock detector.  That is safe only because
+ * the worker never waits for a lock that a backend may hold.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+
+#include "worker/mailbox.h"
+#include "worker/shared.h"
+
+#define MAILBOX_SLOTS 16
+#define MAILBOX_WORKER_WAIT_MS 5000
+
+typedef enum MailState
+{
+	MAIL_STATE_FREE = 0,
+	MAIL_STATE_POSTED,
+	MAIL_STATE_TAKEN,
+	MAIL_STATE_DONE
+} MailState;
+
+typedef struct MailSlot
+{
+	MailState	state;
+	uint64		generation;
+	Oid			database;
+	pid_t		worker_pid;		/* that took it */
+	Latch	   *asker;
+	MailRequest request;
+	MailReply	reply;
+} MailSlot;
+
+static MailSlot *mail_slots = NULL;
+
+Size
+mailbox_shared_size(void)
+{
+	return MAXALIGN(sizeof(MailSlot) * MAILBOX_SLOTS);
+}
+
+void
+mailbox_shared_startup(void)
+{
+	bool		found;
+
+	mail_slots = ShmemInitStruct("echosync mailbox", mailbox_shared_size(), &found);
+	if (!found)
+		memset(mail_slots, 0, mailbox_shared_size());
+}
+
+static void
+mail_slot_wipe(MailSlot *slot)
+{
+	slot->state = MAIL_STATE_FREE;
+	slot->generation++;
+	slot->asker = NULL;
+	explicit_bzero(&slot->request, sizeof(slot->request));
+	explicit_bzero(&slot->reply, sizeof(slot->reply));
+}
+
+/* Give a slot back; also run on ERROR and at exit. */
+static void
+mailbox_release(int code, Datum arg)
+{
+	LWLockAcquire(shared_state->mail_lock, LW_EXCLUSIVE);
+	mail_slot_wipe(&mail_slots[DatumGetInt32(arg)]);
+	LWLockRelease(shared_state->mail_lock);
+}
+
+static int
+mailbox_post(const MailRequest *request)
+{
+	int			found = -1;
+
+	LWLockAcquire(shared_state->mail_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAILBOX_SLOTS && found < 0; i++)
+	{
+		MailSlot   *slot = &mail_slots[i];
+
+		if (slot->state != MAIL_STATE_FREE)
+			continue;
+		slot->database = MyDatabaseId;
+		slot->asker = MyLatch;
+		memcpy(&slot->request, request, sizeof(MailRequest));
+		slot->state = MAIL_STATE_POSTED;
+		found = i;
+	}
+	LWLockRelease(shared_state->mail_lock);
+	if (found < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
+				 errmsg("too many sessions are waiting for answers from CRMs"),
+				 errhint("Try again in a moment.")));
+	return found;
+}
+
+static void
+mailbox_wait(int n)
+{
+	for (;;)
+	{
+		MailState	state;
+
+		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
+		state = mail_slots[n].state;
+		LWLockRelease(shared_state->mail_lock);
+		if (state == MAIL_STATE_DONE)
+			return;
+		/* The second's timeout covers a worker that was replaced meanwhile. */
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 1000, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (state == MAIL_STATE_POSTED)
+			shared_wake_database(MyDatabaseId, NULL, 0, true);
+	}
+}
+
+void
+mailbox_ask(const MailRequest *request, MailReply *reply)
+{
+	volatile int n;				/* survives the longjmp of an ERROR */
+
+	if (shared_state == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("echosync's worker is not running"),
+				 errdetail("The library is not preloaded."),
+				 errhint("Add echosync to shared_preload_libraries and restart the server.")));
+	if (!shared_wait_for_worker(MyDatabaseId, MAILBOX_WORKER_WAIT_MS))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("echosync's worker is not running in this database"),
+				 errhint("See echosync_doctor() and the server log; echosync.databases and max_worker_processes decide where workers run.")));
+
+	n = mailbox_post(request);
+	PG_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
+	{
+		shared_wake_database(MyDatabaseId, NULL, 0, true);
+		mailbox_wait(n);
+		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
+		memcpy(reply, &mail_slots[n].reply, sizeof(MailReply));
+		LWLockRelease(shared_state->mail_lock);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
+	mailbox_release(0, Int32GetDatum(n));
+}
+
+bool
+mailbox_take(Oid database, int index, int n_workers, MailTicket *ticket,
+			 MailRequest *request)
+{
+	bool		found = false;
+
+	LWLockAcquire(shared_state->mail_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAILBOX_SLOTS && !found; i++)
+	{
+		MailSlot   *slot = &mail_slots[i];
+
+		if (slot->state != MAIL_STATE_POSTED || slot->database != database ||
+			shared_owner_index(&slot->request.integration, n_workers) != index)
+			continue;
+		slot->state = MAIL_STATE_TAKEN;
+		slot->worker_pid = MyProcPid;
+		ticket->slot = i;
+		ticket->generation = slot->generation;
+		memcpy(request, &slot->request, sizeof(MailRequest));
+		explicit_bzero(&slot->request.secret, sizeof(slot->request.secret));
+		found = true;
+	}
+	LWLockRelease(shared_state->mail_lock);
+	return found;
+}
+
+void
+mailbox_answer(const MailTicket *ticket, const MailReply *reply)
+{
+	MailSlot   *slot = &mail_slots[ticket->slot];
+
+	LWLockAcquire(shared_state->mail_lock, LW_EXCLUSIVE);
+	if (slot->generation == ticket->generation && slot->state == MAIL_STATE_TAKEN)
+	{
+		memcpy(&slot->reply, reply, sizeof(MailReply));
+		slot->state = MAIL_STATE_DONE;
+		SetLatch(slot->asker);
+	}
+	LWLockRelease(shared_state->mail_lock);
+}
+
+void
+mailbox_fail_taken(void)
+{
+	LWLockAcquire(shared_state->mail_lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAILBOX_SLOTS; i++)
+	{
+		MailSlot   *slot = &mail_slots[i];
+
+		if (slot->state != MAIL_STATE_TAKEN || slot->worker_pid != MyProcPid)
+			continue;
+		memset(&slot->reply, 0, sizeof(MailReply));
+		strlcpy(slot->reply.error_code, "worker_ended", sizeof(slot->reply.error_code));
+		strlcpy(slot->reply.error_message,
+				"The worker ended before the CRM had answered; try again.",
+				sizeof(slot->reply.error_message));
+		slot->state = MAIL_STATE_DONE;
+		SetLatch(slot->asker);
+	}
+	LWLockRelease(shared_state->mail_lock);
+}

@@ -1,0 +1,82 @@
+/*
+ * mailbox.h
+ *		How a backend asks the worker to speak to a CRM for it.
+ *
+ * Only the worker speaks HTTP.  A backend that needs an answer from a CRM
+ * posts a request in a slot of shared memory and waits, interruptibly; the
+ * worker takes it, does it, and leaves the reply in the slot.
+ */
+#ifndef ECHOSYNC_MAILBOX_H
+#define ECHOSYNC_MAILBOX_H
+
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#define MAIL_SECRET_SIZE 8192
+#define MAIL_NAME_SIZE 256
+
+typedef enum MailKind
+{
+	MAIL_NONE = 0,
+	MAIL_TEST_KEY,				/* does this API key work */
+	MAIL_TEST_CONNECTION,		/* does the stored credential work */
+	MAIL_EXCHANGE,				/* OAuth: consume the state, exchange the code */
+	MAIL_EXCHANGE_AND_STORE		/* the same, and the worker writes the outcome */
+} MailKind;
+
+typedef struct MailRequest
+{
+	MailKind	kind;
+	char		crm_type[32];
+	pg_uuid_t	integration;	/* MAIL_TEST_CONNECTION; else decides the worker */
+	char		user_id[MAIL_NAME_SIZE];	/* empty: the state alone decides */
+	char		secret[MAIL_SECRET_SIZE];	/* API key, or OAuth code */
+	char		state[MAIL_NAME_SIZE];
+} MailRequest;
+
+typedef struct MailReply
+{
+	bool		ok;
+	char		error_code[64];
+	char		error_message[MAIL_NAME_SIZE];
+	int			http_status;
+	char		account_id[MAIL_NAME_SIZE];
+	char		account_label[MAIL_NAME_SIZE];
+	char		user_id[MAIL_NAME_SIZE];	/* MAIL_EXCHANGE*: whose state it was */
+	char		crm_type[32];
+	char		settings[4096]; /* MAIL_EXCHANGE: as given to authorize */
+	char		secret[MAIL_SECRET_SIZE];	/* access token */
+	char		refresh_token[MAIL_SECRET_SIZE];
+	TimestampTz expires_at;
+	pg_uuid_t	integration;	/* MAIL_EXCHANGE_AND_STORE */
+} MailReply;
+
+extern Size mailbox_shared_size(void);
+extern void mailbox_shared_startup(void);
+
+/*
+ * Ask and wait.  ERROR when there is no worker within 5 s, when the mailbox
+ * is full, or on interrupts; the slot is wiped on every path out.  The caller
+ * wipes request and reply.
+ */
+extern void mailbox_ask(const MailRequest *request, MailReply *reply);
+
+/*
+ * Worker side.  Take a request of this database (and share of connections);
+ * false when there is none.  Every taken request must be answered; an answer
+ * whose asker has gone is dropped.
+ */
+typedef struct MailTicket
+{
+	int			slot;
+	uint64		generation;
+} MailTicket;
+
+extern bool mailbox_take(Oid database, int index, int n_workers,
+						 MailTicket *ticket, MailRequest *request);
+extern void mailbox_answer(const MailTicket *ticket, const MailReply *reply);
+
+/* Answer what this worker has taken and not answered: it is ending. */
+extern void mailbox_fail_taken(void);
+
+#endif							/* ECHOSYNC_MAILBOX_H */

@@ -1,0 +1,456 @@
+/*
+ * main.c
+ *		The worker: one process that drains the queue of one database.
+ *
+ * One loop, one place to wait: latch (new rows, requests of backends, signals),
+ * postmaster death, and the HTTP engine's descriptor.  It sleeps until one of
+ * them, or until the earliest thing that is due; a tick of a minute covers
+ * wake-ups that were missed.  No transaction is open while it waits.
+ *
+ * A turn: take hints and mail; let HTTP complete; commit what must be; give
+ * each connection that is ready its turn; claim and read for those that have
+ * room.  If that made more to do, go round again before sleeping.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "commands/extension.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "config/secrets.h"
+#include "config/settings.h"
+#include "worker/worker.h"
+
+#define TICK_MS 60000
+#define MAX_BODY (4 * 1024 * 1024)
+
+PGDLLEXPORT void echosync_worker_main(Datum arg);
+
+Worker	   *worker = NULL;
+
+static Statement select_version = {
+	.sql = "SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'echosync'",
+	.nargs = 0
+};
+
+/* Stamp a database that has no stamp; tell whether the stamp is ours. */
+static Statement stamp_instance = {
+	.sql = "INSERT INTO @schema@.crm_instance (system_identifier, database_oid)"
+	" SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM @schema@.crm_instance)",
+	.nargs = 2,
+	.argtypes = {INT8OID, OIDOID}
+};
+static Statement check_instance = {
+	.sql = "SELECT FROM @schema@.crm_instance i"
+	" WHERE i.system_identifier <> $1 OR i.database_oid <> $2",
+	.nargs = 2,
+	.argtypes = {INT8OID, OIDOID}
+};
+
+void
+worker_list_append(List **list, void *element)
+{
+	MemoryContext caller = MemoryContextSwitchTo(worker->context);
+
+	*list = lappend(*list, element);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+worker_set_state(WorkerState state)
+{
+	pg_atomic_write_u32(&worker->slot->state, state);
+}
+
+/* What check_environment found. */
+typedef struct Environment
+{
+	bool		installed;
+	bool		same_version;
+	bool		copy;
+} Environment;
+
+static void
+environment_body(void *arg)
+{
+	Environment *environment = arg;
+	Datum		values[2];
+
+	if (!OidIsValid(db_extension_schema()))
+		return;
+	environment->installed = true;
+	db_use_extension();
+	statement_execute(&select_version, NULL, NULL, false, 1);
+	environment->same_version = SPI_processed == 1 &&
+		strcmp(spi_text(0, 1), ECHOSYNC_VERSION) == 0;
+	if (!environment->same_version)
+		return;
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	statement_execute(&stamp_instance, values, NULL, false, 0);
+	statement_execute(&check_instance, values, NULL, false, 1);
+	environment->copy = SPI_processed > 0;
+}
+
+/* Say a change of state once. */
+static void
+say_state(WorkerState state)
+{
+	static WorkerState said = WORKER_STATE_NONE;
+
+	if (state == said)
+		return;
+	said = state;
+	if (state == WORKER_STATE_COPY)
+		ereport(LOG,
+				(errmsg("echosync: this database is a copy of another; nothing is sent"),
+				 errhint("When the original no longer sends, call echosync_adopt() as a superuser.")));
+	else if (state == WORKER_STATE_OTHER_VERSION)
+		ereport(LOG,
+				(errmsg("echosync: the extension's version in this database is not the library's (%s); nothing is sent",
+						ECHOSYNC_VERSION),
+				 errhint("ALTER EXTENSION echosync UPDATE, or restart the server with the matching library.")));
+	else if (state == WORKER_STATE_NO_KEY)
+		ereport(LOG,
+				(errmsg("echosync: no usable encryption key; nothing is sent"),
+				 errhint("Set INTEGRATION_ENCRYPTION_KEY and INTEGRATION_ENCRYPTION_SALT in the file that echosync.env_file names, then reload.")));
+	else if (state == WORKER_STATE_DISABLED)
+		ereport(LOG, (errmsg("echosync: disabled by echosync.enabled; nothing is sent")));
+}
+
+/*
+ * May this worker send?  Looked at on start, reload, tick and whenever a
+ * backend says that everything may have changed.  Ends the process where
+ * there is nothing to do.
+ */
+static void
+check_environment(void)
+{
+	Environment environment = {0};
+	WorkerState state = WORKER_STATE_IDLE;
+
+	if (!worker_transaction("echosync: looking at the extension", environment_body, &environment))
+		return;
+	if (!environment.installed)
+	{
+		worker->slot->exit = WORKER_EXIT_NO_EXTENSION;
+		proc_exit(0);
+	}
+	if (!environment.same_version)
+		state = WORKER_STATE_OTHER_VERSION;
+	else if (environment.copy)
+		state = WORKER_STATE_COPY;
+	else if (!echosync_enabled)
+		state = WORKER_STATE_DISABLED;
+	else if (secrets_current()->encryption_key == NULL)
+		state = WORKER_STATE_NO_KEY;
+	worker->may_send = state == WORKER_STATE_IDLE;
+	worker_set_state(state);
+	say_state(state);
+}
+
+/*
+ * Settings that a database or role may have set for its own sessions must not
+ * reach ours.
+ */
+static void
+override_session_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"statement_timeout", "0"},
+		{"lock_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"idle_session_timeout", "0"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_isolation", "read committed"},
+		{"transaction_read_only", "off"},
+		{"row_security", "off"},
+		{"search_path", "pg_catalog, pg_temp"},
+		{"DateStyle", "ISO, YMD"},
+		{"IntervalStyle", "postgres"},
+		{"TimeZone", "UTC"},
+		{"bytea_output", "hex"},
+		{"extra_float_digits", "1"},
+		{"log_statement", "none"},
+		{"log_min_duration_statement", "-1"},
+		{"log_parameter_max_length_on_error", "0"},
+		{"session_replication_role", "origin"},
+		{"client_min_messages", "error"},
+		{"jit", "off"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+	{
+		if (strncmp(settings[i][0], "transaction_", 12) == 0)
+			continue;			/* only within a transaction; the default rules */
+		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
+	}
+}
+
+static void
+worker_detach(int code, Datum arg)
+{
+	mailbox_fail_taken();
+	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
+	worker->slot->latch = NULL;
+	worker->slot->pid = 0;
+	LWLockRelease(shared_state->lock);
+	ConditionVariableBroadcast(&shared_state->worker_changed);
+}
+
+static void
+reset_counters(WorkerSlot *slot)
+{
+	pg_atomic_write_u32(&slot->in_flight, 0);
+	pg_atomic_write_u64(&slot->requests, 0);
+	pg_atomic_write_u64(&slot->synced, 0);
+	pg_atomic_write_u64(&slot->failed, 0);
+	pg_atomic_write_u64(&slot->retries, 0);
+	pg_atomic_write_u64(&slot->rate_limited, 0);
+}
+
+static void
+worker_attach(int n)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "echosync worker",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	worker = MemoryContextAllocZero(context, sizeof(Worker));
+	worker->context = context;
+	worker->turn = AllocSetContextCreate(context, "echosync worker turn",
+										 ALLOCSET_DEFAULT_SIZES);
+	worker->slot = &shared_state->slots[n];
+	worker->database = worker->slot->database;
+	worker->index = worker->slot->index;
+	worker->n_workers = worker->slot->n_workers;
+	reset_counters(worker->slot);
+	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
+	worker->slot->pid = MyProcPid;
+	worker->slot->started_at = GetCurrentTimestamp();
+	LWLockRelease(shared_state->lock);
+	before_shmem_exit(worker_detach, 0);
+}
+
+/* From here on backends find us. */
+static void
+worker_announce(void)
+{
+	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
+	worker->slot->latch = MyLatch;
+	LWLockRelease(shared_state->lock);
+	ConditionVariableBroadcast(&shared_state->worker_changed);
+}
+
+static void
+engine_options(HttpEngineOptions *options)
+{
+	options->max_requests = echosync_max_in_flight;
+	options->max_connections = echosync_max_in_flight;
+	options->max_host_connections = echosync_max_in_flight;
+	options->connect_timeout_ms = echosync_connect_timeout;
+	options->request_timeout_ms = echosync_request_timeout;
+	options->max_body = MAX_BODY;
+	options->ca_file = echosync_ca_file[0] != '\0' ? echosync_ca_file : NULL;
+	options->user_agent = "echosync/" ECHOSYNC_VERSION " (PostgreSQL extension)";
+}
+
+static void
+engine_start(void)
+{
+	HttpEngineOptions options;
+	const char *error;
+
+	engine_options(&options);
+	worker->engine = http_engine_create(&options, &error);
+	if (worker->engine == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYSTEM_ERROR),
+				 errmsg("echosync: could not set up HTTP: %s", error)));
+}
+
+static void
+reload(void)
+{
+	HttpEngineOptions options;
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	engine_options(&options);
+	http_engine_configure(worker->engine, &options);
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+		connection_reconfigure(connection);
+	worker->next_tick = 0;
+	if (echosync_workers != worker->n_workers)
+	{
+		/* Divided anew: the launcher starts the new set when all have ended. */
+		worker->slot->exit = WORKER_EXIT_REQUESTED;
+		proc_exit(0);
+	}
+}
+
+static void
+take_hints(void)
+{
+	pg_uuid_t	hints[SHARED_MAX_HINTS];
+	bool		all;
+	int			n = shared_take_hints(worker->slot, hints, &all);
+
+	for (int i = 0; i < n; i++)
+	{
+		Connection *connection = connection_get(&hints[i]);
+
+		connection->maybe_work = connection->stale = true;
+		connection_ready(connection);
+	}
+	if (all || worker->now >= worker->next_tick)
+	{
+		check_environment();
+		mail_take_all();
+		claim_discover();
+		worker->next_tick = TimestampTzPlusMilliseconds(worker->now, TICK_MS);
+	}
+}
+
+/*
+ * Give every connection that is ready now one turn, in the order in which
+ * they became so; those that want more are ready again, behind the others.
+ */
+static void
+run_ready(void)
+{
+	dlist_head	turn;
+	List	   *claims = NIL;
+	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
+
+	dlist_init(&turn);
+	while (!dlist_is_empty(&worker->ready))
+		dlist_push_tail(&turn, dlist_pop_head_node(&worker->ready));
+	while (!dlist_is_empty(&turn))
+	{
+		Connection *connection = dlist_container(Connection, ready_node,
+												 dlist_pop_head_node(&turn));
+
+		connection->ready = false;
+		connection_run(connection);
+		if (connection_wants_claim(connection))
+			claims = lappend(claims, connection);
+	}
+	MemoryContextSwitchTo(caller);
+	claim_work(claims);
+	claim_read();
+}
+
+static bool
+engine_is_full(void)
+{
+	return http_engine_in_flight(worker->engine) >= echosync_max_in_flight;
+}
+
+/* Is there something that can be done without waiting? */
+static bool
+busy(void)
+{
+	if (worker->finished != NIL && worker->commit_retry_at > worker->now)
+		return false;
+	return worker->finished != NIL || worker->to_commit != NIL || worker->to_read != NIL ||
+		(!dlist_is_empty(&worker->ready) && !engine_is_full());
+}
+
+static long
+sleep_ms(void)
+{
+	TimestampTz due = worker->next_tick;
+	TimestampTz timer = connections_next_due();
+	long		http = http_engine_timeout_ms(worker->engine);
+	long		ms;
+
+	if (timer != 0)
+		due = Min(due, timer);
+	if (worker->finished != NIL && worker->commit_retry_at != 0)
+		due = Min(due, worker->commit_retry_at);
+	ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
+	return http >= 0 ? Min(ms, http) : ms;
+}
+
+static void
+report_state(void)
+{
+	int			in_flight = http_engine_in_flight(worker->engine);
+
+	pg_atomic_write_u32(&worker->slot->in_flight, in_flight);
+	if (worker->may_send)
+		worker_set_state(in_flight > 0 ? WORKER_STATE_DRAINING : WORKER_STATE_IDLE);
+}
+
+static void
+turn(void)
+{
+	MemoryContextReset(worker->turn);
+	worker->now = GetCurrentTimestamp();
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+		reload();
+	take_hints();
+	connections_due();
+	http_engine_run(worker->engine);
+	(void) results_commit();
+	run_ready();
+}
+
+static WaitEventSet *
+make_wait_set(void)
+{
+	WaitEventSet *set = CreateWaitEventSet(TopMemoryContext, 3);
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	AddWaitEventToSet(set, WL_SOCKET_READABLE, http_engine_fd(worker->engine), NULL, NULL);
+	return set;
+}
+
+void
+echosync_worker_main(Datum arg)
+{
+	WaitEventSet *set;
+	WaitEvent	event;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	worker_attach(DatumGetInt32(arg));
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(worker->database, InvalidOid, 0);
+	pgstat_report_appname("echosync worker");
+	override_session_settings();
+
+	worker->now = GetCurrentTimestamp();
+	connections_init();
+	check_environment();
+	engine_start();
+	set = make_wait_set();
+	worker_announce();
+
+	for (;;)
+	{
+		turn();
+		report_state();
+		if (!busy())
+		{
+			(void) WaitEventSetWait(set, sleep_ms(), &event, 1, PG_WAIT_EXTENSION);
+			ResetLatch(MyLatch);
+		}
+	}
+}

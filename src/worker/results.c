@@ -1,0 +1,734 @@
+/*
+ * results.c
+ *		Writing down what happened, in groups: one transaction for all jobs that
+ *		have something to commit in this turn of the loop.
+ *
+ * Two kinds of job come here.  Those in state COMMIT are about to send a
+ * request that must not be sent before something is durable: the intent of a
+ * create, or the id of a record that was found or made.  Those in state
+ * FINISHED have an outcome: log row, link, retry or dead letter, and the end
+ * of their queue rows.
+ *
+ * Nothing here waits for a lock that a backend may hold: rows that a backend
+ * has locked are skipped and written at a later turn.
+ *
+ * If the group fails, each job is tried in a transaction of its own, so that
+ * one bad row cannot hold up the rest.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "utils/builtins.h"
+
+#include "config/settings.h"
+#include "worker/schedule.h"
+#include "worker/worker.h"
+
+/* Waits that the provider asked for do not count as tries, but not for ever. */
+#define MAX_FREE_WAIT_MS (10 * 60 * 1000)
+
+static Statement upsert_links = {
+	.sql = "INSERT INTO @schema@.crm_lead_links AS l"
+	" (integration_id, lead_id, user_id, crm_record_id, matched_by, payload_hash, note_hash,"
+	" phone_hash, email_hash, created_at, synced_at)"
+	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET"
+	" crm_record_id = excluded.crm_record_id, matched_by = excluded.matched_by,"
+	" payload_hash = excluded.payload_hash, note_hash = excluded.note_hash,"
+	" phone_hash = excluded.phone_hash, email_hash = excluded.email_hash,"
+	" created_at = excluded.created_at, synced_at = excluded.synced_at",
+	.nargs = 11,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID,
+	TIMESTAMPTZARRAYOID}
+};
+
+static Statement delete_links = {
+	.sql = "DELETE FROM @schema@.crm_lead_links l USING pg_catalog.unnest($1, $2) k(id, lead_id)"
+	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id",
+	.nargs = 2,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+};
+
+static Statement upsert_attempts = {
+	.sql = "INSERT INTO @schema@.crm_sync_attempts"
+	" (integration_id, lead_id, attempts, due_at, intent_at, error_code)"
+	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6)"
+	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET attempts = excluded.attempts,"
+	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code",
+	.nargs = 6,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID}
+};
+
+static Statement delete_attempts = {
+	.sql = "DELETE FROM @schema@.crm_sync_attempts a USING pg_catalog.unnest($1, $2) k(id, lead_id)"
+	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id",
+	.nargs = 2,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+};
+
+static Statement insert_logs = {
+	.sql = "INSERT INTO @schema@.crm_sync_logs"
+	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, attempt,"
+	" crm_record_id, http_status, error_code, error_message, queued_at, duration_ms)"
+	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+	.nargs = 15,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID}
+};
+
+/*
+ * Refusals: not repeated if the same one was logged since the lead changed
+ * last (or, asked for by hand, if it was the last word).
+ */
+static Statement insert_refusals = {
+	.sql = "INSERT INTO @schema@.crm_sync_logs"
+	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
+	" SELECT r.id, r.user_id, r.crm_type, r.lead_id, r.sync_type, 'none', 'skipped', r.reason, r.queued_at"
+	" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+	" AS r(id, user_id, crm_type, lead_id, sync_type, reason, queued_at, changed_at)"
+	" WHERE NOT EXISTS (SELECT FROM ("
+	" SELECT l.reason, l.logged_at FROM @schema@.crm_sync_logs l"
+	" WHERE l.integration_id = r.id AND l.lead_id = r.lead_id ORDER BY l.id DESC LIMIT 1) last"
+	" WHERE last.reason = r.reason AND (r.changed_at IS NULL OR last.logged_at >= r.changed_at))",
+	.nargs = 8,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	TEXTARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* A row that a backend is cancelling just now is its to delete. */
+static Statement delete_queue = {
+	.sql = "DELETE FROM @schema@.crm_sync_queue q USING ("
+	" SELECT h.integration_id, h.priority, h.id"
+	" FROM pg_catalog.unnest($1, $2, $3) k(integration_id, priority, id)"
+	" JOIN @schema@.crm_sync_queue h USING (integration_id, priority, id)"
+	" FOR UPDATE OF h SKIP LOCKED) held"
+	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID}
+};
+
+static Statement insert_dead_letters = {
+	.sql = "INSERT INTO @schema@.crm_dead_letters"
+	" (integration_id, lead_id, user_id, source_id, run_id, snapshot, queued_at, attempts,"
+	" http_status, error_code, error_message, intent_at)"
+	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
+	" attempts = excluded.attempts, http_status = excluded.http_status,"
+	" error_code = excluded.error_code, error_message = excluded.error_message,"
+	" snapshot = excluded.snapshot, intent_at = excluded.intent_at",
+	.nargs = 12,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID,
+	JSONBARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	TIMESTAMPTZARRAYOID}
+};
+
+/* A dead letter is settled when its lead was sent after all. */
+static Statement delete_dead_letters = {
+	.sql = "DELETE FROM @schema@.crm_dead_letters d USING ("
+	" SELECT h.integration_id, h.lead_id"
+	" FROM pg_catalog.unnest($1, $2) k(integration_id, lead_id)"
+	" JOIN @schema@.crm_dead_letters h USING (integration_id, lead_id)"
+	" FOR UPDATE OF h SKIP LOCKED) held"
+	" WHERE d.integration_id = held.integration_id AND d.lead_id = held.lead_id",
+	.nargs = 2,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+};
+
+static Statement update_runs = {
+	.sql = "UPDATE @schema@.crm_sync_runs r SET synced = r.synced + n.synced,"
+	" failed = r.failed + n.failed, skipped_later = r.skipped_later + n.skipped,"
+	" finished_at = CASE WHEN r.synced + r.failed + r.skipped_later"
+	" + n.synced + n.failed + n.skipped >= r.queued THEN pg_catalog.clock_timestamp() END"
+	" FROM (SELECT u.id, pg_catalog.sum(u.synced)::pg_catalog.int8, pg_catalog.sum(u.failed)::pg_catalog.int8,"
+	" pg_catalog.sum(u.skipped)::pg_catalog.int8"
+	" FROM pg_catalog.unnest($1, $2, $3, $4) u(id, synced, failed, skipped)"
+	" GROUP BY u.id) n(id, synced, failed, skipped)"
+	" WHERE r.id = n.id",
+	.nargs = 4,
+	.argtypes = {INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
+};
+
+/*
+ * State of connections.  A row that a backend holds is tried again later; a
+ * status is only changed from the one the worker knew, so that a user's pause
+ * is not undone.
+ */
+static Statement update_connections = {
+	.sql = "UPDATE @schema@.crm_integrations i SET"
+	" status = COALESCE(k.status, i.status),"
+	" status_reason = CASE WHEN k.status IS NULL THEN i.status_reason ELSE k.reason END,"
+	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
+	" last_sync_at = CASE WHEN k.synced THEN pg_catalog.clock_timestamp() ELSE i.last_sync_at END"
+	" FROM (SELECT h.id, u.status, u.reason, u.failures, u.synced"
+	" FROM pg_catalog.unnest($1, $2, $3, $4, $5) u(id, status, reason, failures, synced)"
+	" JOIN @schema@.crm_integrations h ON h.id = u.id"
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) k"
+	" WHERE i.id = k.id RETURNING i.id",
+	.nargs = 5,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID}
+};
+
+/* What the group's statements are given. */
+typedef struct Results
+{
+	RowSet	   *links;
+	RowSet	   *lost_links;
+	RowSet	   *attempts;
+	RowSet	   *settled;		/* attempts to delete */
+	RowSet	   *logs;
+	RowSet	   *refusals;
+	RowSet	   *queue;
+	RowSet	   *dead;
+	RowSet	   *undead;
+	RowSet	   *runs;
+	List	   *jobs;			/* the group */
+	List	   *connections;	/* whose state is to be written */
+} Results;
+
+/* What becomes of a finished job once its group is committed. */
+typedef enum Verdict
+{
+	VERDICT_DONE = 0,			/* success or skip: rows are gone */
+	VERDICT_DEAD,				/* dead letter: rows are gone */
+	VERDICT_RETRY,				/* held until due_at */
+	VERDICT_RELEASE				/* back to the queue, nobody pays */
+} Verdict;
+
+static bool
+is_outage(const CrmOutcome *outcome)
+{
+	int			status = outcome->http_status;
+
+	return outcome->error_class == CRM_ERROR_CONNECTION ||
+		(outcome->error_class == CRM_ERROR_UNCERTAIN &&
+		 (status == 0 || status == 408 || (status >= 502 && status <= 504)));
+}
+
+static Verdict
+verdict_of(const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (outcome->status != CRM_STATUS_FAILED)
+		return VERDICT_DONE;
+	switch (outcome->error_class)
+	{
+		case CRM_ERROR_LEAD_FINAL:
+			return VERDICT_DEAD;
+		case CRM_ERROR_UNCERTAIN:
+		case CRM_ERROR_LEAD_RETRY:
+			if (is_outage(outcome) || outcome->retry_after_ms > 0)
+				return VERDICT_RETRY;
+			return job->attempts + 1 > echosync_max_retries ? VERDICT_DEAD : VERDICT_RETRY;
+		case CRM_ERROR_CONNECTION:
+		case CRM_ERROR_CREDENTIAL:
+		case CRM_ERROR_RATE_LIMIT:
+			return VERDICT_RELEASE;
+		case CRM_ERROR_NONE:
+			break;
+	}
+	return VERDICT_DEAD;
+}
+
+/* Does this outcome use up one of the lead's tries? */
+static bool
+counts_as_try(const CrmOutcome *outcome)
+{
+	return outcome->status == CRM_STATUS_FAILED && !is_outage(outcome) &&
+		(outcome->error_class == CRM_ERROR_LEAD_FINAL || outcome->retry_after_ms == 0);
+}
+
+static TimestampTz
+retry_due(const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (outcome->error_class == CRM_ERROR_UNCERTAIN)
+		return TimestampTzPlusMilliseconds(worker->now, echosync_uncertain_wait);
+	if (outcome->retry_after_ms > 0)
+		return TimestampTzPlusMilliseconds(worker->now, Min(outcome->retry_after_ms, MAX_FREE_WAIT_MS));
+	return worker->now + schedule_retry_delay_us(job->attempts + 1, echosync_retry_base_delay,
+												 pg_prng_double(&pg_global_prng_state));
+}
+
+static void
+add_key(RowSet *set, const Job *job)
+{
+	rowset_row(set);
+	rowset_uuid(set, job->connection->id.data);
+	rowset_text(set, job->lead_id);
+}
+
+static void
+add_key_hash(RowSet *set, const Job *job, char kind, const char *key)
+{
+	uint8		hash[LEAD_KEY_HASH_LEN];
+
+	if (key != NULL)
+		lead_key_hash(job->connection->crm.integration_id, kind, key, hash);
+	rowset_bytea(set, key != NULL ? hash : NULL, LEAD_KEY_HASH_LEN);
+}
+
+static void
+add_link(Results *results, const Job *job)
+{
+	const CrmLink *link = &job->session.link;
+	const CrmLead *lead = job->session.lead;
+
+	if (link->record_id == NULL)
+	{
+		add_key(results->lost_links, job);
+		return;
+	}
+	add_key(results->links, job);
+	rowset_text(results->links, job->connection->user_id);
+	rowset_text(results->links, link->record_id);
+	rowset_text(results->links, crm_match_names[link->match]);
+	rowset_bytea(results->links, link->has_digest ? link->digest : NULL, LEAD_DIGEST_SIZE);
+	rowset_bytea(results->links, link->note_digest, LEAD_DIGEST_LEN);
+	add_key_hash(results->links, job, 'p', lead ? lead->phone_key : NULL);
+	add_key_hash(results->links, job, 'e', lead ? lead->email : NULL);
+	rowset_timestamptz(results->links, link->created_at ? link->created_at : worker->now);
+	rowset_timestamptz(results->links, worker->now);
+}
+
+static void
+add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
+			TimestampTz intent_at, const char *error_code)
+{
+	add_key(results->attempts, job);
+	rowset_int2(results->attempts, attempts);
+	rowset_timestamptz(results->attempts, due_at);
+	rowset_timestamptz(results->attempts, intent_at);
+	rowset_text(results->attempts, error_code);
+}
+
+static void
+add_refusal(Results *results, const Job *job)
+{
+	RowSet	   *set = results->refusals;
+
+	rowset_row(set);
+	rowset_uuid(set, job->connection->id.data);
+	rowset_text(set, job->connection->user_id);
+	rowset_text(set, job->connection->crm.provider->crm_type);
+	rowset_text(set, job->lead_id);
+	rowset_text(set, job->sync_type);
+	rowset_text(set, lead_refusal_names[job->session.outcome.reason]);
+	rowset_timestamptz(set, job->queued_at);
+	rowset_timestamptz(set, job->newest_queued_at);
+}
+
+static void
+add_log(Results *results, const Job *job)
+{
+	static const char *const actions[] = {"none", "created", "updated"};
+	static const char *const statuses[] = {NULL, "success", "skipped", "failed"};
+	const CrmOutcome *outcome = &job->session.outcome;
+	RowSet	   *set = results->logs;
+
+	rowset_row(set);
+	rowset_uuid(set, job->connection->id.data);
+	rowset_text(set, job->connection->user_id);
+	rowset_text(set, job->connection->crm.provider->crm_type);
+	rowset_text(set, job->lead_id);
+	rowset_text(set, job->sync_type);
+	rowset_text(set, actions[outcome->write]);
+	rowset_text(set, statuses[outcome->status]);
+	rowset_text(set, outcome->status == CRM_STATUS_SKIPPED ? lead_refusal_names[outcome->reason] : NULL);
+	rowset_int2(set, job->attempts + 1);
+	rowset_text(set, job->session.link.record_id);
+	if (outcome->http_status != 0)
+		rowset_int4(set, outcome->http_status);
+	else
+		rowset_null(set);
+	rowset_text(set, outcome->status == CRM_STATUS_FAILED ? outcome->error_code : NULL);
+	rowset_text(set, outcome->status == CRM_STATUS_FAILED ? outcome->error_message : NULL);
+	rowset_timestamptz(set, job->queued_at);
+	if (job->first_sent_at != 0)
+		rowset_int4(set, (worker->now - job->first_sent_at) / 1000);
+	else
+		rowset_null(set);
+}
+
+/* The log: refusals once, "unchanged" only for who asked, all else always. */
+static void
+log_outcome(Results *results, const Job *job, Verdict verdict)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (verdict == VERDICT_RELEASE)
+		return;
+	if (outcome->status != CRM_STATUS_SKIPPED)
+		add_log(results, job);
+	else if (outcome->reason != REFUSAL_UNCHANGED)
+		add_refusal(results, job);
+	else if (job->session.requested_by_hand)
+		add_log(results, job);
+}
+
+static void
+add_rows_gone(Results *results, const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	for (int i = 0; i < job->n_rows; i++)
+	{
+		rowset_row(results->queue);
+		rowset_uuid(results->queue, job->connection->id.data);
+		rowset_int2(results->queue, job->rows[i].priority);
+		rowset_int8(results->queue, job->rows[i].id);
+		if (job->rows[i].run_id == 0)
+			continue;
+		rowset_row(results->runs);
+		rowset_int8(results->runs, job->rows[i].run_id);
+		rowset_int4(results->runs, outcome->status == CRM_STATUS_SUCCESS);
+		rowset_int4(results->runs, outcome->status == CRM_STATUS_FAILED);
+		rowset_int4(results->runs, outcome->status == CRM_STATUS_SKIPPED);
+	}
+}
+
+static void
+add_dead_letter(Results *results, const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+	RowSet	   *set = results->dead;
+
+	add_key(set, job);
+	rowset_text(set, job->connection->user_id);
+	if (job->source_id != 0)
+		rowset_int4(set, job->source_id);
+	else
+		rowset_null(set);
+	rowset_null(set);			/* its run has counted it */
+	rowset_datum(set, job->snapshot ? JsonbPGetDatum(job->snapshot) : (Datum) 0);
+	rowset_timestamptz(set, job->queued_at);
+	rowset_int2(set, job->attempts + 1);
+	if (outcome->http_status != 0)
+		rowset_int4(set, outcome->http_status);
+	else
+		rowset_null(set);
+	rowset_text(set, outcome->error_code);
+	rowset_text(set, outcome->error_message);
+	rowset_timestamptz(set, outcome->error_class == CRM_ERROR_UNCERTAIN ?
+					   (job->intent_at ? job->intent_at : worker->now) : 0);
+}
+
+/*
+ * Is a create (or a note) of this lead still in doubt?  It is if the request
+ * was, or if an earlier doubt was not settled by this session.
+ */
+static bool
+in_doubt(const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (outcome->status != CRM_STATUS_FAILED)
+		return false;
+	return outcome->error_class == CRM_ERROR_UNCERTAIN || job->session.uncertain;
+}
+
+static void
+add_finished(Results *results, Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+	Verdict		verdict = verdict_of(job);
+	TimestampTz intent_at = in_doubt(job) ? (job->intent_at ? job->intent_at : worker->now) : 0;
+
+	log_outcome(results, job, verdict);
+	if (job->session.link_changed ||
+		(outcome->status == CRM_STATUS_SUCCESS && job->session.link.record_id != NULL))
+		add_link(results, job);
+	if (verdict == VERDICT_RETRY)
+		add_attempt(results, job, job->attempts + counts_as_try(outcome), retry_due(job),
+					intent_at, outcome->error_code);
+	else if (verdict == VERDICT_RELEASE && intent_at != 0)
+		add_attempt(results, job, job->attempts, 0, intent_at, outcome->error_code);
+	else if (verdict != VERDICT_RELEASE && (job->has_attempts_row || job->intent_at != 0))
+		add_key(results->settled, job);
+	if (verdict == VERDICT_DEAD)
+		add_dead_letter(results, job);
+	else if (outcome->status == CRM_STATUS_SUCCESS)
+		add_key(results->undead, job);
+	if (verdict == VERDICT_DEAD || verdict == VERDICT_DONE)
+		add_rows_gone(results, job);
+}
+
+/* About to send: make durable what a crash must not forget. */
+static void
+add_before_send(Results *results, Job *job)
+{
+	if (job->session.link_changed)
+		add_link(results, job);
+	if (job->session.request.creates)
+		add_attempt(results, job, job->attempts, 0, worker->now, NULL);
+	else if (job->intent_at != 0)
+		add_key(results->settled, job);
+}
+
+static Results *
+results_make(List *jobs)
+{
+	Results    *results = palloc0(sizeof(Results));
+
+	results->links = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
+								 BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
+	results->lost_links = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	results->attempts = rowset_make(6, (Oid[]) {UUIDOID, TEXTOID, INT2OID, TIMESTAMPTZOID,
+									TIMESTAMPTZOID, TEXTOID});
+	results->settled = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	results->logs = rowset_make(15, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+								TEXTOID, TEXTOID, INT2OID, TEXTOID, INT4OID, TEXTOID, TEXTOID,
+								TIMESTAMPTZOID, INT4OID});
+	results->refusals = rowset_make(8, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+									TIMESTAMPTZOID, TIMESTAMPTZOID});
+	results->queue = rowset_make(3, (Oid[]) {UUIDOID, INT2OID, INT8OID});
+	results->dead = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, JSONBOID,
+								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
+	results->undead = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	results->runs = rowset_make(4, (Oid[]) {INT8OID, INT4OID, INT4OID, INT4OID});
+	results->jobs = jobs;
+	return results;
+}
+
+static bool
+connection_is_dirty(const Connection *connection)
+{
+	return connection->new_status != NULL || connection->failures_changed || connection->synced;
+}
+
+static void
+write_connections(Results *results)
+{
+	RowSet	   *set = rowset_make(5, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, INT4OID, BOOLOID});
+	ListCell   *lc;
+
+	foreach(lc, results->connections)
+	{
+		Connection *connection = lfirst(lc);
+
+		rowset_row(set);
+		rowset_uuid(set, connection->id.data);
+		rowset_text(set, connection->new_status);
+		rowset_text(set, connection->new_reason);
+		if (connection->failures_changed)
+			rowset_int4(set, connection->consecutive_failures);
+		else
+			rowset_null(set);
+		rowset_bool(set, connection->synced);
+	}
+	rowset_execute(set, &update_connections);
+	if (set->n_rows == 0)
+		return;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
+
+		connection->new_status = NULL;
+		connection->failures_changed = connection->synced = false;
+	}
+}
+
+static void
+results_body(void *arg)
+{
+	Results    *results = arg;
+	ListCell   *lc;
+
+	foreach(lc, results->jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_COMMIT)
+			add_before_send(results, job);
+		else
+			add_finished(results, job);
+	}
+	rowset_execute(results->links, &upsert_links);
+	rowset_execute(results->lost_links, &delete_links);
+	rowset_execute(results->settled, &delete_attempts);
+	rowset_execute(results->attempts, &upsert_attempts);
+	rowset_execute(results->logs, &insert_logs);
+	rowset_execute(results->refusals, &insert_refusals);
+	rowset_execute(results->dead, &insert_dead_letters);
+	rowset_execute(results->undead, &delete_dead_letters);
+	rowset_execute(results->runs, &update_runs);
+	rowset_execute(results->queue, &delete_queue);
+	write_connections(results);
+}
+
+/* After the commit: the job goes on, waits, or ends. */
+static void
+settle_before_send(Job *job)
+{
+	job->session.link_changed = false;
+	job->intent_at = job->session.request.creates ? worker->now : 0;
+	job->has_attempts_row = job->session.request.creates;
+	job_set_state(job, JOB_STATE_SEND);
+	connection_ready(job->connection);
+}
+
+static void
+settle_failure(Job *job, Verdict verdict)
+{
+	Connection *connection = job->connection;
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (is_outage(outcome))
+		connection_outage(connection, "crm_unreachable");
+	else
+		connection_reached(connection);
+	if (outcome->error_class == CRM_ERROR_CREDENTIAL)
+		connection_set_status(connection, "error", "credential_refused");
+	if (verdict == VERDICT_DEAD)
+	{
+		connection_count_failure(connection);
+		pg_atomic_fetch_add_u64(&worker->slot->failed, 1);
+	}
+	else if (verdict == VERDICT_RETRY)
+		pg_atomic_fetch_add_u64(&worker->slot->retries, 1);
+}
+
+static void
+settle_finished(Job *job)
+{
+	Connection *connection = job->connection;
+	CrmOutcome *outcome = &job->session.outcome;
+	Verdict		verdict = verdict_of(job);
+
+	if (outcome->status == CRM_STATUS_FAILED)
+		settle_failure(job, verdict);
+	else if (job->first_sent_at != 0)
+	{
+		connection_reached(connection);
+		if (connection->consecutive_failures > 0)
+			connection->failures_changed = true;
+		connection->consecutive_failures = 0;
+	}
+	if (outcome->status == CRM_STATUS_SUCCESS)
+	{
+		connection->synced = true;
+		pg_atomic_fetch_add_u64(&worker->slot->synced, 1);
+	}
+
+	connection_ready(connection);
+	if (verdict == VERDICT_RETRY)
+	{
+		TimestampTz due_at = retry_due(job);
+
+		job->attempts += counts_as_try(outcome);
+		job->session.link_changed = false;
+		job_hold(job, due_at);
+		return;
+	}
+	if (verdict == VERDICT_RELEASE)
+	{
+		connection->cursor[0] = connection->cursor[1] = 0;
+		connection->maybe_work = true;
+	}
+	job_free(job);
+}
+
+static bool
+commit_group(List *jobs, List *connections)
+{
+	Results    *results = results_make(jobs);
+	ListCell   *lc;
+
+	results->connections = connections;
+	if (!worker_transaction("echosync: recording results", results_body, results))
+		return false;
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_COMMIT)
+			settle_before_send(job);
+		else
+			settle_finished(job);
+	}
+	return true;
+}
+
+/*
+ * The group failed: find the job that cannot be written.  It is put aside
+ * with its rows where they are; the queue still has it.
+ */
+static void
+commit_one_by_one(List *jobs)
+{
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (commit_group(list_make1(job), NIL))
+			continue;
+		job_hold(job, TimestampTzPlusMilliseconds(worker->now, 60 * 1000));
+	}
+}
+
+/* Jobs that answer backends or refresh tokens write for themselves. */
+static List *
+take_other_jobs(List *jobs)
+{
+	List	   *leads = NIL;
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->kind == JOB_MAIL)
+			mail_finished(job);
+		else if (job->kind == JOB_REFRESH)
+			refresh_finished(job);
+		else
+			leads = lappend(leads, job);
+	}
+	return leads;
+}
+
+static List *
+dirty_connections(void)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+	List	   *dirty = NIL;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (connection_is_dirty(connection))
+			dirty = lappend(dirty, connection);
+	}
+	return dirty;
+}
+
+/*
+ * Commit what waits; true if anything was done, so that the loop goes round
+ * again before it sleeps.
+ */
+bool
+results_commit(void)
+{
+	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
+	List	   *jobs = take_other_jobs(worker->finished);
+	List	   *connections = dirty_connections();
+	bool		any = jobs != NIL || worker->to_commit != NIL || worker->finished != NIL;
+
+	jobs = list_concat(jobs, worker->to_commit);
+	list_free(worker->finished);
+	list_free(worker->to_commit);
+	worker->finished = worker->to_commit = NIL;
+	if ((jobs != NIL || connections != NIL) && !commit_group(jobs, connections))
+		commit_one_by_one(jobs);
+	MemoryContextSwitchTo(caller);
+	return any;
+}

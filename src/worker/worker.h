@@ -1,0 +1,230 @@
+/*
+ * worker.h
+ *		What the files of the worker share: connections, jobs, and the turn of
+ *		the main loop.  Nobody outside src/worker includes this.
+ *
+ * Words: a *job* is one session of a provider in work: bringing one lead to
+ * one CRM, refreshing a token, or answering a backend.  A *connection* is the
+ * worker's memory of one row of crm_integrations.
+ */
+#ifndef ECHOSYNC_WORKER_H
+#define ECHOSYNC_WORKER_H
+
+#include "lib/ilist.h"
+#include "lib/pairingheap.h"
+#include "nodes/pg_list.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "crm/crm.h"
+#include "db/rowset.h"
+#include "http/http.h"
+#include "worker/limits.h"
+#include "worker/mailbox.h"
+#include "worker/shared.h"
+
+/* Leads of one connection in work at once, and waiting for their time. */
+#define CONNECTION_MAX_ACTIVE 8
+#define CONNECTION_MAX_HELD 64
+
+/* A lead written is not written again sooner: changes meanwhile make one call. */
+#define SETTLE_MS 2000
+
+#define MAX_LIMITS 8
+
+typedef enum JobKind
+{
+	JOB_NONE = 0,
+	JOB_LEAD,
+	JOB_REFRESH,
+	JOB_MAIL
+} JobKind;
+
+/*
+ * Where a job is.  HELD -> READ -> (COMMIT ->) SEND -> SENDING -> ... ->
+ * FINISHED; a LEAD job may go back to HELD.
+ */
+typedef enum JobState
+{
+	JOB_STATE_NONE = 0,
+	JOB_STATE_HELD,				/* waits for due_at; nothing loaded */
+	JOB_STATE_READ,				/* lead is to be read and the session begun */
+	JOB_STATE_COMMIT,			/* intent or link must be committed first */
+	JOB_STATE_SEND,				/* request waits for a place */
+	JOB_STATE_SENDING,			/* with the HTTP engine */
+	JOB_STATE_FINISHED			/* outcome is to be committed */
+} JobState;
+
+typedef struct QueueRow
+{
+	int16		priority;
+	int64		id;
+	int64		run_id;			/* 0: none */
+} QueueRow;
+
+typedef struct Connection Connection;
+
+typedef struct Job
+{
+	dlist_node	node;			/* in connection->jobs */
+	JobKind		kind;
+	JobState	state;
+	Connection *connection;
+	MemoryContext context;		/* owns the job itself */
+	CrmSession	session;
+	HttpTransfer *transfer;		/* while SENDING */
+	int			token_generation;	/* of the credential last sent */
+	bool		auth_retried;
+	TimestampTz first_sent_at;
+	TimestampTz due_at;			/* while HELD */
+
+	/* JOB_LEAD */
+	char	   *lead_id;
+	int			source_id;		/* 0: snapshot */
+	Jsonb	   *snapshot;		/* a webhook's lead */
+	char	   *sync_type;
+	TimestampTz queued_at;		/* of the oldest row */
+	TimestampTz newest_queued_at;	/* of the newest row not asked for by hand */
+	QueueRow   *rows;
+	int			n_rows;
+	int			rows_capacity;
+	int			attempts;		/* failed tries so far */
+	TimestampTz intent_at;		/* a create of unknown fate; 0: none */
+	TimestampTz synced_at;		/* when the link was last written; 0: never */
+	bool		has_attempts_row;
+	bool		begun;
+
+	/* JOB_MAIL */
+	MailTicket	ticket;
+	MailRequest *mail;
+	char	   *oauth_settings; /* given to authorize, JSON text */
+} Job;
+
+struct Connection
+{
+	pg_uuid_t	id;				/* hash key */
+	MemoryContext context;
+	CrmConnection crm;			/* crm.context is reset with the settings */
+	char	   *user_id;
+	const char *status;			/* as in the table */
+	char	   *version;		/* of the row, as taken over */
+	char	   *credential_version;
+	bool		stale;			/* the row is to be read again */
+	bool		reload_blocked; /* ... when the jobs in work have ended */
+	int			max_active;		/* leads in work at once, by what the limits allow */
+	bool		temporary;		/* of a mail job, not in the table */
+	bool		missing;		/* no row: disconnected */
+	bool		unsealed;		/* credential is readable */
+
+	dlist_head	jobs;
+	int			n_active;		/* READ .. FINISHED */
+	int			n_held;
+	int			n_rows;			/* queue rows attached to jobs */
+	bool		maybe_work;		/* the queue may hold rows not yet attached */
+	int64		cursor[2];		/* per priority: rows up to here are attached */
+
+	Limiter		limiters[MAX_LIMITS];
+	TimestampTz hold_until;		/* nothing is sent before; 0: no hold */
+	int			outages;		/* failed probes in a row */
+	int			consecutive_failures;
+	bool		failures_changed;
+	bool		synced;			/* last_sync_at is to be written */
+	const char *new_status;		/* to be written; NULL: none */
+	const char *new_reason;
+	Job		   *refresh;		/* token refresh under way */
+	int			token_generation;
+	bool		unreachable_pause;	/* paused as unreachable: probed */
+
+	dlist_node	ready_node;
+	bool		ready;			/* in worker->ready */
+	pairingheap_node timer_node;
+	bool		timed;			/* in worker->timers */
+	TimestampTz wake_at;
+	TimestampTz used_at;
+};
+
+typedef struct Worker
+{
+	WorkerSlot *slot;
+	Oid			database;
+	int			index;
+	int			n_workers;
+	HttpEngine *engine;
+	HTAB	   *connections;
+	dlist_head	ready;			/* connections to be looked at, in turn */
+	pairingheap *timers;
+	List	   *to_commit;		/* of Job *: state COMMIT */
+	List	   *finished;		/* of Job *: state FINISHED */
+	List	   *to_read;		/* of Job *: state READ */
+	MemoryContext context;		/* life of the process */
+	MemoryContext turn;			/* reset at the top of each turn */
+	int64		horizon;		/* queue ids up to here are all visible or gone */
+	int64		horizon_candidate;
+	uint64		horizon_xmax;
+	TimestampTz next_tick;		/* look at everything */
+	TimestampTz commit_retry_at;	/* after a failed commit */
+	bool		may_send;
+	TimestampTz now;
+} Worker;
+
+extern Worker *worker;
+
+/* Append to one of the worker's lists, which outlive a transaction. */
+extern void worker_list_append(List **list, void *element);
+
+/* connection.c: what is known of a connection, and when it is looked at */
+extern void connections_init(void);
+extern Connection *connection_get(const pg_uuid_t *id);
+extern Connection *connection_make_temporary(const CrmProvider *provider);
+extern void connection_free(Connection *connection);
+extern void connection_set_row(Connection *connection, char *user_id, const char *crm_type,
+							   const char *status, const char *version, Jsonb *settings,
+							   const char *credential_kind, const char *credential_version,
+							   const char *sealed, TimestampTz expires_at, int failures,
+							   const char *status_reason);
+extern void connection_set_tokens(Connection *connection, const CrmCredential *tokens);
+extern void connection_reconfigure(Connection *connection);	/* after a reload */
+extern void connection_ready(Connection *connection);	/* look at it this turn */
+extern void connection_wake_at(Connection *connection, TimestampTz when);
+extern void connections_due(void);	/* move those whose time has come to ready */
+extern TimestampTz connections_next_due(void);	/* 0: none */
+extern bool connection_wants_claim(Connection *connection);
+extern bool connection_may_send(const Connection *connection);
+extern void connection_outage(Connection *connection, const char *reason);
+extern void connection_reached(Connection *connection);
+extern void connection_count_failure(Connection *connection);
+extern void connection_set_status(Connection *connection, const char *status, const char *reason);
+
+/* job.c: driving sessions */
+extern Job *job_make(JobKind kind, Connection *connection);
+extern void job_free(Job *job);
+extern void job_set_state(Job *job, JobState state);
+extern void job_add_row(Job *job, const QueueRow *row);
+extern bool job_has_row(const Job *job, int priority, int64 id);
+extern Job *job_find_lead(Connection *connection, const char *lead_id);
+extern void job_begin(Job *job);
+extern void job_hold(Job *job, TimestampTz due_at);
+extern void connection_release_jobs(Connection *connection);
+extern void connection_run(Connection *connection);
+
+/* claim.c: taking due rows and reading leads */
+extern void claim_work(List *connections);
+extern void claim_read(void);
+extern void claim_discover(void);	/* connections that have rows */
+extern bool claim_load(Connection *connection);	/* read its row now */
+
+/* results.c: writing down what happened */
+extern bool results_commit(void);
+
+/* mail.c: what backends ask for; token refresh */
+extern void mail_take_all(void);
+extern void mail_finished(Job *job);
+extern void refresh_start(Connection *connection);
+extern void refresh_finished(Job *job);
+
+/* transaction.c: transactions of the worker, each survived */
+typedef void (*TransactionBody) (void *arg);
+extern bool worker_transaction(const char *activity, TransactionBody body, void *arg);
+extern void worker_log_error(const char *what, ErrorData *error);
+
+#endif							/* ECHOSYNC_WORKER_H */

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Builds the tests of code that knows nothing of PostgreSQL, with warnings as
+# errors and the sanitizers on, and runs them.  Prints their TAP, each under
+# its name; fails when one does.  Leaves nothing behind.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+
+failed=0
+for name in phone retry_after; do
+	${CC:-gcc} -std=gnu99 -g -O1 -Wall -Wextra -Werror \
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-I"$root/src" -o "$build/$name" \
+		"$root/test/unit/${name}_test.c" "$root/src/crm/$name.c"
+	echo "# $name"
+	"$build/$name" || failed=1
+done
+exit $failed
