@@ -50,6 +50,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(PGXS),)
 $(error pg_config was not found: install postgresql-server-dev-15 or set PG_CONFIG)
 endif
+override with_llvm = no
 include $(PGXS)
 -include $(OBJS:.o=.d)
 

@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -86,10 +87,17 @@ run_ddl(const char *sql)
 }
 
 static void
-drop_triggers(const char *table)
+drop_trigger(Oid relid, const char *name)
 {
-	run_ddl(psprintf("DROP TRIGGER IF EXISTS " ROW_TRIGGER " ON %s", table));
-	run_ddl(psprintf("DROP TRIGGER IF EXISTS " STATEMENT_TRIGGER " ON %s", table));
+	if (OidIsValid(get_trigger_oid(relid, name, true)))
+		run_ddl(psprintf("DROP TRIGGER %s ON %s", name, lead_table_name(relid)));
+}
+
+static void
+drop_triggers(Oid relid)
+{
+	drop_trigger(relid, ROW_TRIGGER);
+	drop_trigger(relid, STATEMENT_TRIGGER);
 }
 
 static void
@@ -151,7 +159,7 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 	db_use_extension();
 	table = lead_table_name(relid);
 	source_id = register_source(relid, lead_columns_to_jsonb(columns));
-	drop_triggers(table);
+	drop_triggers(relid);
 	create_trigger(ROW_TRIGGER, "ROW", table, source_id);
 	create_trigger(STATEMENT_TRIGGER, "STATEMENT", table, source_id);
 	SPI_finish();
@@ -174,7 +182,7 @@ echosync_detach_leads(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	db_use_extension();
-	drop_triggers(lead_table_name(relid));
+	drop_triggers(relid);
 	db_become_owner(&saved);
 	statement_execute(&delete_source, &value, NULL, false, 0);
 	db_restore_user(&saved);

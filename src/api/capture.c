@@ -105,7 +105,7 @@ static Statement select_source = {
 static Statement cancel_gone = {
 	.sql = "WITH gone AS ("
 	" SELECT DISTINCT i.id, i.crm_type, g.user_id, g.lead_id"
-	" FROM pg_catalog.unnest($1, $2) AS g(user_id, lead_id)"
+	" FROM unnest($1, $2) AS g(user_id, lead_id)"
 	" JOIN @schema@.crm_integrations i ON i.user_id = g.user_id"
 	"), held AS ("
 	" SELECT q.integration_id, q.priority, q.id FROM gone"
@@ -551,19 +551,19 @@ echosync_capture(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("echosync_capture() is called as an AFTER trigger only")));
 	if (!echosync_capture_enabled)
-		PG_RETURN_NULL();
+		PG_RETURN_POINTER(NULL);
 
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 	{
 		capture_flush();
-		PG_RETURN_NULL();
+		PG_RETURN_POINTER(NULL);
 	}
 	notes_schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	db_use_schema(notes_schema);
 	capture_row(trigdata);
 	if (n_notes >= CAPTURE_FLUSH_NOTES)
 		capture_flush();
-	PG_RETURN_NULL();
+	PG_RETURN_POINTER(NULL);
 }
 
 static void

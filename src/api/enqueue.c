@@ -31,7 +31,7 @@ static Statement select_targets = {
 static Statement insert_queue = {
 	.sql = "INSERT INTO @schema@.crm_sync_queue"
 	" (integration_id, priority, lead_id, user_id, source_id, sync_type, run_id, snapshot)"
-	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8)",
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
 	.nargs = 8,
 	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID}
@@ -42,7 +42,7 @@ static Statement insert_refused = {
 	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
 	" SELECT r.integration_id, r.user_id, r.crm_type, r.lead_id, r.sync_type,"
 	" 'none', 'skipped', r.reason, pg_catalog.clock_timestamp()"
-	" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6)"
+	" FROM unnest($1, $2, $3, $4, $5, $6)"
 	" AS r(integration_id, user_id, crm_type, lead_id, sync_type, reason)"
 	" WHERE r.sync_type <> 'manual' OR r.reason IS DISTINCT FROM"
 	" (SELECT l.reason FROM @schema@.crm_sync_logs l"

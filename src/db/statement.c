@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -176,17 +177,23 @@ void
 db_become_owner(SavedUser *saved)
 {
 	become(extension_owner, 0, saved);
+	saved->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 void
 db_become_restricted(Oid role, SavedUser *saved)
 {
 	become(role, SECURITY_RESTRICTED_OPERATION, saved);
+	saved->guc_level = 0;
 }
 
 void
 db_restore_user(const SavedUser *saved)
 {
+	if (saved->guc_level != 0)
+		AtEOXact_GUC(false, saved->guc_level);
 	SetUserIdAndSecContext(saved->user, saved->sec_context);
 }
 

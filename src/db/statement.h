@@ -42,11 +42,16 @@ extern int	statement_execute(Statement *statement, Datum *values,
 /* Owner of the extension: who may read and write its tables. */
 extern Oid	db_extension_owner(void);
 
-/* Act as the extension's owner; undo with db_restore_user. */
+/*
+ * Act as the extension's owner, with a search_path in which nothing of the
+ * caller's can stand for an operator or function of ours; undo with
+ * db_restore_user.
+ */
 typedef struct SavedUser
 {
 	Oid			user;
 	int			sec_context;
+	int			guc_level;		/* 0: settings were not touched */
 } SavedUser;
 extern void db_become_owner(SavedUser *saved);
 /* Act as another role, in a security-restricted operation. */

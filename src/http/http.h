@@ -9,7 +9,8 @@
  * handed over from http_engine_run().
  *
  * The caller waits until http_engine_fd() is readable or until
- * http_engine_timeout_ms() has passed, then calls http_engine_run().
+ * http_engine_timeout_ms() has passed, then calls http_engine_run().  An
+ * engine belongs to one thread, in a process that ignores SIGPIPE.
  */
 #ifndef ECHOSYNC_HTTP_H
 #define ECHOSYNC_HTTP_H
@@ -27,14 +28,23 @@ typedef enum HttpResult
 	HTTP_RESULT_CONNECT,		/* no connection: refused, unreachable */
 	HTTP_RESULT_TLS,			/* handshake or certificate verification failed */
 	HTTP_RESULT_TIMEOUT,		/* connect or total timeout */
-	HTTP_RESULT_LOST,			/* connection broke, reply cut short or not HTTP */
+	HTTP_RESULT_LOST,			/* connection broke, reply cut short or not
+								 * HTTP, or HTTP/2 stream refused */
 	HTTP_RESULT_TOO_LARGE,		/* body or headers larger than the cap */
 	HTTP_RESULT_CANCELLED,		/* http_engine_cancel or http_engine_free */
-	HTTP_RESULT_INTERNAL		/* libcurl refused the request; a bug of ours */
+	HTTP_RESULT_INTERNAL		/* malformed request, or out of memory */
 } HttpResult;
 
 /*
- * A request.  All memory is the caller's and is copied by http_engine_submit;
+ * A request.  One that is malformed (another method or scheme, a user in the
+ * URL, a control character in a header line, GET with a body) is not sent and
+ * ends in HTTP_RESULT_INTERNAL.  POST and PUT without a body have an empty
+ * one.  No Content-Type is added.
+ *
+ * A GET may be sent a second time when a connection that had been used before
+ * breaks without a reply; no other request ever is.
+ *
+ * All memory is the caller's and is copied by http_engine_submit;
  * the engine wipes its copies of headers and body when it frees them, since
  * they carry credentials and personal data.
  */
@@ -54,7 +64,11 @@ typedef struct HttpHeader
 	char	   *value;			/* trimmed */
 } HttpHeader;
 
-/* What came back.  Valid only during the callback. */
+/*
+ * What came back.  Valid only during the callback.  Unless the result is
+ * HTTP_RESULT_RESPONSE there are no status, headers and body, even if some
+ * of them had arrived.
+ */
 typedef struct HttpReply
 {
 	HttpResult	result;
@@ -66,7 +80,7 @@ typedef struct HttpReply
 	int			n_headers;
 	char	   *body;			/* NUL-terminated; never NULL; may hold NULs */
 	size_t		body_len;
-	int64_t		duration_us;	/* submit to completion */
+	int64_t		duration_us;	/* submit to callback */
 	int64_t		first_byte_us;	/* submit to the first byte of the request
 								 * being sent, 0 if never */
 	char		detail[160];	/* on failure: where the time went and curl's
@@ -79,17 +93,26 @@ typedef struct HttpEngineOptions
 	int			max_requests;	/* concurrent transfers; submit refuses more */
 	int			max_connections;	/* sockets in all */
 	int			max_host_connections;	/* sockets to one host:port */
-	long		connect_timeout_ms;
-	long		request_timeout_ms; /* whole transfer */
+	long		connect_timeout_ms; /* lookup, TCP and TLS; also how long a
+									 * connection may acknowledge nothing */
+	long		request_timeout_ms; /* whole transfer, from submit */
 	size_t		max_body;		/* bytes of decoded response body */
-	const char *ca_file;		/* extra CA bundle, NULL for the system's */
-	const char *user_agent;
+	const char *ca_file;		/* PEM; in addition to the system's CA
+								 * directory, in place of its bundle file; NULL
+								 * for the system's alone */
+	const char *user_agent;		/* NULL: none is sent */
 } HttpEngineOptions;
 
 typedef struct HttpEngine HttpEngine;
 typedef struct HttpTransfer HttpTransfer;
 
-/* Called once for each submitted transfer, from http_engine_run or _cancel. */
+/*
+ * Called once for each submitted transfer, from http_engine_run, _cancel or
+ * _free.  It may submit (its own place is free again) and cancel.  It has to
+ * return: a longjmp out of it leaks the transfer, secrets and all, though the
+ * engine stays sound.  A process that exits from within it may free the
+ * engine.
+ */
 typedef void (*HttpCallback) (const HttpReply *reply, void *arg);
 
 /*
@@ -99,10 +122,16 @@ typedef void (*HttpCallback) (const HttpReply *reply, void *arg);
 extern HttpEngine *http_engine_create(const HttpEngineOptions *options,
 									  const char **error);
 
-/* Cancel what is in flight (callbacks run with HTTP_RESULT_CANCELLED), free. */
+/*
+ * Cancel what is in flight (callbacks run with HTTP_RESULT_CANCELLED), free.
+ * Does not wait for anything, and NULL is allowed.
+ */
 extern void http_engine_free(HttpEngine *engine);
 
-/* Timeouts, caps and CA of transfers submitted from now on. */
+/*
+ * Timeouts, caps and CA of transfers submitted from now on.  The strings are
+ * copied.  Short of memory, the options in force stay.
+ */
 extern void http_engine_configure(HttpEngine *engine,
 								  const HttpEngineOptions *options);
 
@@ -116,20 +145,23 @@ extern int	http_engine_in_flight(const HttpEngine *engine);
 
 /*
  * Start a transfer.  Returns NULL if max_requests are in flight or memory is
- * short (the callback is then never called).  The handle is valid until the
- * callback has run.
+ * short (the callback is then never called).  Never calls back itself.  The
+ * handle is valid until the callback has run.
  */
 extern HttpTransfer *http_engine_submit(HttpEngine *engine,
 										const HttpRequest *request,
 										HttpCallback callback, void *arg);
 
-/* Stop a transfer now; its callback runs with HTTP_RESULT_CANCELLED. */
+/*
+ * Stop a transfer now; its callback runs with HTTP_RESULT_CANCELLED before
+ * this returns.  Does nothing within the transfer's own callback.
+ */
 extern void http_engine_cancel(HttpEngine *engine, HttpTransfer *transfer);
 
 /* Do what can be done without waiting; runs callbacks of what completed. */
 extern void http_engine_run(HttpEngine *engine);
 
-/* First value of a header by lower-case name, or NULL. */
+/* First value of a header, its name in any case, or NULL. */
 extern const char *http_reply_header(const HttpReply *reply, const char *name);
 
 #endif							/* ECHOSYNC_HTTP_H */

@@ -116,7 +116,7 @@ transfer_copy_body(HttpTransfer *transfer, const HttpRequest *request)
 	transfer->body = malloc(request->body_len + 1);
 	if (transfer->body == NULL)
 		return false;
-	if (request->body_len > 0)
+	if (request->body != NULL && request->body_len > 0)
 		memcpy(transfer->body, request->body, request->body_len);
 	transfer->body[request->body_len] = '\0';
 	transfer->body_len = request->body_len;

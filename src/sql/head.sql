@@ -1,7 +1,7 @@
 \echo Use "CREATE EXTENSION echosync" to load this file. \quit
 
 /*
- * echosync: the SQL half, joined by the build from src/sql/*.sql in the order
+ * echosync: the SQL half, joined by the build from the files of src/sql in the order
  * the Makefile lists.  Every object is created plainly (an object of the same
  * name that somebody planted is an error, never adopted) and closed to PUBLIC
  * in policies.sql; who may do what is granted by echosync_grant().

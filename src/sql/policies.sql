@@ -14,12 +14,34 @@ BEGIN
 END
 $$;
 
-CREATE POLICY own_rows ON crm_integrations FOR SELECT USING (echosync_may_see(user_id, 'admin'));
-CREATE POLICY own_rows ON crm_sync_queue FOR SELECT USING (echosync_may_see(user_id, 'admin'));
-CREATE POLICY own_rows ON crm_dead_letters FOR SELECT USING (echosync_may_see(user_id, 'admin'));
-CREATE POLICY own_rows ON crm_lead_links FOR SELECT USING (echosync_may_see(user_id, 'admin'));
-CREATE POLICY own_rows ON crm_sync_logs FOR SELECT USING (echosync_may_see(user_id, 'admin'));
-CREATE POLICY own_rows ON crm_sync_runs FOR SELECT USING (echosync_may_see(user_id, 'admin'));
+/*
+ * The rule of echosync_may_see(), written so that it is evaluated once a query
+ * and an index on user_id serves.
+ */
+CREATE POLICY own_rows ON crm_integrations FOR SELECT USING
+    (user_id = (SELECT echosync_current_user_id()));
+CREATE POLICY admin_rows ON crm_integrations FOR SELECT USING
+    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+CREATE POLICY own_rows ON crm_sync_queue FOR SELECT USING
+    (user_id = (SELECT echosync_current_user_id()));
+CREATE POLICY admin_rows ON crm_sync_queue FOR SELECT USING
+    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+CREATE POLICY own_rows ON crm_dead_letters FOR SELECT USING
+    (user_id = (SELECT echosync_current_user_id()));
+CREATE POLICY admin_rows ON crm_dead_letters FOR SELECT USING
+    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+CREATE POLICY own_rows ON crm_lead_links FOR SELECT USING
+    (user_id = (SELECT echosync_current_user_id()));
+CREATE POLICY admin_rows ON crm_lead_links FOR SELECT USING
+    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+CREATE POLICY own_rows ON crm_sync_logs FOR SELECT USING
+    (user_id = (SELECT echosync_current_user_id()));
+CREATE POLICY admin_rows ON crm_sync_logs FOR SELECT USING
+    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+CREATE POLICY own_rows ON crm_sync_runs FOR SELECT USING
+    (user_id = (SELECT echosync_current_user_id()));
+CREATE POLICY admin_rows ON crm_sync_runs FOR SELECT USING
+    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
 CREATE POLICY admin_rows ON crm_lead_sources FOR SELECT USING (echosync_has_level('admin'));
 
 CREATE FUNCTION echosync_grant(role regrole, level text DEFAULT 'user') RETURNS void

@@ -188,19 +188,19 @@ CREATE TABLE crm_instance (
 );
 COMMENT ON TABLE crm_instance IS 'The database that these rows belong to. A restored or cloned database finds another''s stamp here and sends nothing until echosync_adopt().';
 
-SELECT pg_catalog.pg_extension_config_dump('crm_integrations', ''),
-       pg_catalog.pg_extension_config_dump('crm_credentials', ''),
-       pg_catalog.pg_extension_config_dump('crm_disconnected', ''),
-       pg_catalog.pg_extension_config_dump('crm_lead_sources', ''),
-       pg_catalog.pg_extension_config_dump('crm_lead_sources_id_seq', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_queue', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_queue_id_seq', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_attempts', ''),
-       pg_catalog.pg_extension_config_dump('crm_dead_letters', ''),
-       pg_catalog.pg_extension_config_dump('crm_lead_links', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_logs', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_logs_id_seq', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_runs', ''),
-       pg_catalog.pg_extension_config_dump('crm_sync_runs_id_seq', ''),
-       pg_catalog.pg_extension_config_dump('crm_oauth_states', ''),
-       pg_catalog.pg_extension_config_dump('crm_instance', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_integrations', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_credentials', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_disconnected', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_lead_sources', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_lead_sources_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_queue', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_queue_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_attempts', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_dead_letters', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_lead_links', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_logs', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_logs_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_runs', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_sync_runs_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_oauth_states', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_instance', '');

@@ -55,7 +55,7 @@ static Statement select_connections = {
 static Statement select_rows = {
 	.sql = "SELECT c.id, q.priority, q.id, q.lead_id, q.source_id, q.sync_type, q.run_id,"
 	" q.queued_at, q.snapshot"
-	" FROM pg_catalog.unnest($1, $2, $3, $4) WITH ORDINALITY AS c(id, live, backfill, n, ord),"
+	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS c(id, live, backfill, n, ord),"
 	" LATERAL (("
 	" SELECT * FROM @schema@.crm_sync_queue l WHERE l.integration_id = c.id"
 	" AND l.priority = 0 AND l.id > c.live ORDER BY l.id LIMIT c.n"
@@ -70,7 +70,7 @@ static Statement select_rows = {
 static Statement select_state = {
 	.sql = "SELECT k.ord, l.crm_record_id, l.matched_by, l.payload_hash, l.note_hash,"
 	" l.created_at, l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL"
-	" FROM pg_catalog.unnest($1, $2) WITH ORDINALITY AS k(id, lead_id, ord)"
+	" FROM unnest($1, $2) WITH ORDINALITY AS k(id, lead_id, ord)"
 	" LEFT JOIN @schema@.crm_lead_links l ON l.integration_id = k.id AND l.lead_id = k.lead_id"
 	" LEFT JOIN @schema@.crm_sync_attempts a ON a.integration_id = k.id AND a.lead_id = k.lead_id",
 	.nargs = 2,
@@ -80,7 +80,7 @@ static Statement select_state = {
 /* A record that we wrote for another lead with the same phone or e-mail. */
 static Statement select_local_match = {
 	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id"
-	" FROM pg_catalog.unnest($1, $2, $3) WITH ORDINALITY AS k(id, phone, email, ord)"
+	" FROM unnest($1, $2, $3) WITH ORDINALITY AS k(id, phone, email, ord)"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.phone_hash = k.phone ORDER BY l.created_at LIMIT 1) p ON true"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"

@@ -263,6 +263,21 @@ job_replied(const HttpReply *reply, void *arg)
 	job_advance(job, action);
 }
 
+/* The engine has its own copy; the header was made for this request alone. */
+static void
+wipe_authorization(List *headers)
+{
+	ListCell   *lc;
+
+	foreach(lc, headers)
+	{
+		char	   *line = lfirst(lc);
+
+		if (pg_strncasecmp(line, "Authorization:", 14) == 0)
+			explicit_bzero(line, strlen(line));
+	}
+}
+
 /* Hand the request to the HTTP engine; false when it has no place. */
 static bool
 job_send(Job *job)
@@ -271,13 +286,14 @@ job_send(Job *job)
 	CrmRequest *request = &job->session.request;
 	const char *lines[MAX_REQUEST_HEADERS];
 	HttpRequest http = {0};
-	List	   *headers = NIL;
+	List	   *authorization = NIL;
+	List	   *headers;
 	ListCell   *lc;
 	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
 
 	if (!request->anonymous)
-		headers = connection->crm.provider->authorize(&connection->crm, NIL);
-	headers = list_concat(headers, request->extra_headers);
+		authorization = connection->crm.provider->authorize(&connection->crm, NIL);
+	headers = list_concat_copy(authorization, request->extra_headers);
 	if (request->content_type != NULL)
 		headers = lappend(headers, psprintf("Content-Type: %s", request->content_type));
 	foreach(lc, headers)
@@ -291,8 +307,7 @@ job_send(Job *job)
 	http.body = request->body.len > 0 ? request->body.data : NULL;
 	http.body_len = request->body.len;
 	job->transfer = http_engine_submit(worker->engine, &http, job_replied, job);
-	for (int i = 0; i < http.n_headers; i++)
-		explicit_bzero((char *) lines[i], strlen(lines[i]));
+	wipe_authorization(authorization);
 	MemoryContextSwitchTo(caller);
 	if (job->transfer == NULL)
 		return false;

@@ -32,7 +32,7 @@ static Statement upsert_links = {
 	.sql = "INSERT INTO @schema@.crm_lead_links AS l"
 	" (integration_id, lead_id, user_id, crm_record_id, matched_by, payload_hash, note_hash,"
 	" phone_hash, email_hash, created_at, synced_at)"
-	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET"
 	" crm_record_id = excluded.crm_record_id, matched_by = excluded.matched_by,"
 	" payload_hash = excluded.payload_hash, note_hash = excluded.note_hash,"
@@ -45,7 +45,7 @@ static Statement upsert_links = {
 };
 
 static Statement delete_links = {
-	.sql = "DELETE FROM @schema@.crm_lead_links l USING pg_catalog.unnest($1, $2) k(id, lead_id)"
+	.sql = "DELETE FROM @schema@.crm_lead_links l USING unnest($1, $2) k(id, lead_id)"
 	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id",
 	.nargs = 2,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
@@ -54,7 +54,7 @@ static Statement delete_links = {
 static Statement upsert_attempts = {
 	.sql = "INSERT INTO @schema@.crm_sync_attempts"
 	" (integration_id, lead_id, attempts, due_at, intent_at, error_code)"
-	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6)"
 	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET attempts = excluded.attempts,"
 	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code",
 	.nargs = 6,
@@ -63,7 +63,7 @@ static Statement upsert_attempts = {
 };
 
 static Statement delete_attempts = {
-	.sql = "DELETE FROM @schema@.crm_sync_attempts a USING pg_catalog.unnest($1, $2) k(id, lead_id)"
+	.sql = "DELETE FROM @schema@.crm_sync_attempts a USING unnest($1, $2) k(id, lead_id)"
 	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id",
 	.nargs = 2,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
@@ -73,7 +73,7 @@ static Statement insert_logs = {
 	.sql = "INSERT INTO @schema@.crm_sync_logs"
 	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, attempt,"
 	" crm_record_id, http_status, error_code, error_message, queued_at, duration_ms)"
-	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
 	.nargs = 15,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
@@ -88,7 +88,7 @@ static Statement insert_refusals = {
 	.sql = "INSERT INTO @schema@.crm_sync_logs"
 	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
 	" SELECT r.id, r.user_id, r.crm_type, r.lead_id, r.sync_type, 'none', 'skipped', r.reason, r.queued_at"
-	" FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
 	" AS r(id, user_id, crm_type, lead_id, sync_type, reason, queued_at, changed_at)"
 	" WHERE NOT EXISTS (SELECT FROM ("
 	" SELECT l.reason, l.logged_at FROM @schema@.crm_sync_logs l"
@@ -103,7 +103,7 @@ static Statement insert_refusals = {
 static Statement delete_queue = {
 	.sql = "DELETE FROM @schema@.crm_sync_queue q USING ("
 	" SELECT h.integration_id, h.priority, h.id"
-	" FROM pg_catalog.unnest($1, $2, $3) k(integration_id, priority, id)"
+	" FROM unnest($1, $2, $3) k(integration_id, priority, id)"
 	" JOIN @schema@.crm_sync_queue h USING (integration_id, priority, id)"
 	" FOR UPDATE OF h SKIP LOCKED) held"
 	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id",
@@ -115,7 +115,7 @@ static Statement insert_dead_letters = {
 	.sql = "INSERT INTO @schema@.crm_dead_letters"
 	" (integration_id, lead_id, user_id, source_id, run_id, snapshot, queued_at, attempts,"
 	" http_status, error_code, error_message, intent_at)"
-	" SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
 	" attempts = excluded.attempts, http_status = excluded.http_status,"
 	" error_code = excluded.error_code, error_message = excluded.error_message,"
@@ -130,7 +130,7 @@ static Statement insert_dead_letters = {
 static Statement delete_dead_letters = {
 	.sql = "DELETE FROM @schema@.crm_dead_letters d USING ("
 	" SELECT h.integration_id, h.lead_id"
-	" FROM pg_catalog.unnest($1, $2) k(integration_id, lead_id)"
+	" FROM unnest($1, $2) k(integration_id, lead_id)"
 	" JOIN @schema@.crm_dead_letters h USING (integration_id, lead_id)"
 	" FOR UPDATE OF h SKIP LOCKED) held"
 	" WHERE d.integration_id = held.integration_id AND d.lead_id = held.lead_id",
@@ -145,7 +145,7 @@ static Statement update_runs = {
 	" + n.synced + n.failed + n.skipped >= r.queued THEN pg_catalog.clock_timestamp() END"
 	" FROM (SELECT u.id, pg_catalog.sum(u.synced)::pg_catalog.int8, pg_catalog.sum(u.failed)::pg_catalog.int8,"
 	" pg_catalog.sum(u.skipped)::pg_catalog.int8"
-	" FROM pg_catalog.unnest($1, $2, $3, $4) u(id, synced, failed, skipped)"
+	" FROM unnest($1, $2, $3, $4) u(id, synced, failed, skipped)"
 	" GROUP BY u.id) n(id, synced, failed, skipped)"
 	" WHERE r.id = n.id",
 	.nargs = 4,
@@ -164,7 +164,7 @@ static Statement update_connections = {
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
 	" last_sync_at = CASE WHEN k.synced THEN pg_catalog.clock_timestamp() ELSE i.last_sync_at END"
 	" FROM (SELECT h.id, u.status, u.reason, u.failures, u.synced"
-	" FROM pg_catalog.unnest($1, $2, $3, $4, $5) u(id, status, reason, failures, synced)"
+	" FROM unnest($1, $2, $3, $4, $5) u(id, status, reason, failures, synced)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
 	" FOR NO KEY UPDATE OF h SKIP LOCKED) k"
 	" WHERE i.id = k.id RETURNING i.id",

@@ -290,6 +290,8 @@ def serve_http1(conn):
                 return
             _, name, arg = (request.path.split("?")[0] + "/").split("/")[:3]
             counters.add(f"{request.method}.{name}")
+            if b"\r\nexpect:" in request.head.lower():
+                counters.add("expect")
             if globals()[f"do_{name}"](conn, request, arg) is CLOSE:
                 return
     finally:

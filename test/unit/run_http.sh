@@ -61,6 +61,7 @@ case $(${CC:-cc} --version) in
 esac
 
 # --wrap: the test looks at what our own files free
+# shellcheck disable=SC2046
 # shellcheck disable=SC2086
 ${CC:-cc} -std=gnu99 -O1 -g $warnings ${CFLAGS:-} -I"$src" -I"$src/http" \
 	-o "$dir/http_test" "$here/http_test.c" "$src"/http/*.c \

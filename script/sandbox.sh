@@ -1,0 +1,120 @@
+# A throwaway cluster with echosync and the two fake CRMs, for the demo and the
+# tests that are shell scripts.  To be sourced; everything is gone at exit.
+#
+# Sets: SANDBOX (folder), PGHOST, PGPORT, PGUSER, PGDATABASE, the URLs of the
+# fakes (LOFTY_URL, FUB_URL, FUB_APP_URL) and CONTROL_URL.
+# shellcheck shell=bash
+
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PG_CONFIG=${PG_CONFIG:-pg_config}
+PGBIN=$("$PG_CONFIG" --bindir)
+SANDBOX=$(mktemp -d /tmp/echosync.XXXXXX)
+FAKES_PID=
+UNINSTALL=no
+
+as_postgres() {
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+sandbox_clean() {
+    status=$?
+    trap - EXIT INT TERM
+    if [ -f "$SANDBOX/data/postmaster.pid" ]; then
+        as_postgres "$PGBIN/pg_ctl" -D "$SANDBOX/data" -m immediate stop >/dev/null 2>&1 || true
+    fi
+    if [ -n "$FAKES_PID" ]; then
+        kill "$FAKES_PID" 2>/dev/null || true
+        wait "$FAKES_PID" 2>/dev/null || true
+    fi
+    if [ "$UNINSTALL" = yes ]; then
+        make -s -C "$SANDBOX/build" uninstall >/dev/null 2>&1 || true
+    fi
+    rm -rf "$SANDBOX"
+    exit "$status"
+}
+trap sandbox_clean EXIT
+trap 'exit 130' INT TERM
+
+# Build a copy of the tree, so that the tree stays as it is, and install it into
+# the server's folders, the only place where PostgreSQL 15 looks; taken out
+# again at exit unless an echosync was there before.
+sandbox_build() {
+    mkdir "$SANDBOX/build"
+    tar -C "$ROOT" --exclude=.git --exclude='*.o' --exclude='*.so' -cf - . | tar -C "$SANDBOX/build" -xf -
+    [ -e "$("$PG_CONFIG" --sharedir)/extension/echosync.control" ] || UNINSTALL=yes
+    if ! make -s -j2 -C "$SANDBOX/build" WERROR=1 all >"$SANDBOX/build.log" 2>&1 ||
+       ! make -s -C "$SANDBOX/build" install >>"$SANDBOX/build.log" 2>&1; then
+        cat "$SANDBOX/build.log" >&2
+        return 1
+    fi
+}
+
+wait_for() {                    # wait_for SECONDS COMMAND...
+    local deadline=$((SECONDS + $1)); shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || { echo "timed out waiting for: $*" >&2; return 1; }
+        sleep 0.05
+    done
+}
+
+port_of() { jq -r ".$1" "$SANDBOX/fakes/ports.json"; }
+
+sandbox_start_fakes() {
+    mkdir -p "$SANDBOX/fakes"
+    python3 -B "$ROOT/test/crm/run.py" --dir "$SANDBOX/fakes" >"$SANDBOX/fakes.log" 2>&1 &
+    FAKES_PID=$!
+    wait_for 20 test -s "$SANDBOX/fakes/ports.json"
+    LOFTY_URL="https://localhost:$(port_of lofty)/v1.0"
+    FUB_URL="https://localhost:$(port_of fub)/v1"
+    FUB_APP_URL="https://localhost:$(port_of fub_app)"
+    CONTROL_URL="http://127.0.0.1:$(port_of control)"
+    cp "$SANDBOX/fakes/ca.pem" "$SANDBOX/ca.pem"
+}
+
+control() {                     # control METHOD PATH [JSON]
+    curl -sS -X "$1" "$CONTROL_URL$2" ${3+-H 'Content-Type: application/json' -d "$3"}
+}
+
+sandbox_env_file() {
+    {
+        echo "INTEGRATION_ENCRYPTION_KEY=$(openssl rand -hex 32)"
+        echo "INTEGRATION_ENCRYPTION_SALT=$(openssl rand -hex 16)"
+        echo "WEBHOOK_SECRET=$(openssl rand -hex 16)"
+        echo "FOLLOWUPBOSS_CLIENT_ID=C1"
+        echo "FOLLOWUPBOSS_CLIENT_SECRET=S1"
+        echo "FOLLOWUPBOSS_SYSTEM_NAME=EchoSafe"
+        echo "FOLLOWUPBOSS_SYSTEM_KEY=sk_echosafe"
+    } >"$SANDBOX/echosync.env"
+    chmod 600 "$SANDBOX/echosync.env"
+}
+
+sandbox_start_cluster() {       # sandbox_start_cluster [LINE OF postgresql.conf...]
+    sandbox_env_file
+    [ "$(id -u)" -ne 0 ] || chown -R postgres: "$SANDBOX"
+    as_postgres "$PGBIN/initdb" -D "$SANDBOX/data" -A trust -U postgres -E UTF8 --locale=C.UTF-8 \
+        >"$SANDBOX/initdb.log" 2>&1 || { cat "$SANDBOX/initdb.log" >&2; return 1; }
+    {
+        echo "listen_addresses = ''"
+        echo "unix_socket_directories = '$SANDBOX'"
+        echo "port = 5432"
+        echo "shared_preload_libraries = 'echosync'"
+        echo "echosync.env_file = '$SANDBOX/echosync.env'"
+        echo "echosync.ca_file = '$SANDBOX/ca.pem'"
+        echo "echosync.lofty_api_url = '$LOFTY_URL'"
+        echo "echosync.followupboss_api_url = '$FUB_URL'"
+        echo "echosync.followupboss_app_url = '$FUB_APP_URL'"
+        echo "echosync.redirect_url = 'https://cb.example/fub'"
+        printf '%s\n' "$@"
+    } >>"$SANDBOX/data/postgresql.conf"
+    as_postgres "$PGBIN/pg_ctl" -D "$SANDBOX/data" -l "$SANDBOX/server.log" -w start >/dev/null ||
+        { cat "$SANDBOX/server.log" >&2; return 1; }
+    export PGHOST=$SANDBOX PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+}
+
+sql() { "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 "$@"; }
+value() { sql -A -t -c "$1"; }
