@@ -21,7 +21,7 @@ DATA_built = echosync--$(EXTVERSION).sql
 EXTRA_CLEAN = echosync--*.sql $(OBJS:.o=.d) src/*/*.bc src/*.bc
 
 PG_CPPFLAGS = -I$(srcdir)/src -D_GNU_SOURCE -DECHOSYNC_VERSION='"$(EXTVERSION)"' -MMD
-SHLIB_LINK = -lcurl -lcrypto
+SHLIB_LINK = -lcurl -lcrypto -Wl,--version-script=$(srcdir)/src/exports.map
 
 # WERROR=1 for the project's own checks; a user's newer compiler must not fail.
 ifdef WERROR

@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -20,12 +19,11 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/uuid.h"
 
 #include "api/enqueue.h"
 #include "api/identity.h"
-#include "db/lead_columns.h"
+#include "db/lead_sources.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_manual_sync);
@@ -37,11 +35,6 @@ static Statement find_integration = {
 	" FROM @schema@.echosync_find_integration($1) AS i",
 	.nargs = 1,
 	.argtypes = {UUIDOID}
-};
-
-static Statement select_sources = {
-	.sql = "SELECT id, relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources ORDER BY id",
-	.nargs = 0
 };
 
 static Statement insert_run = {
@@ -65,13 +58,6 @@ static Statement select_waiting = {
 	.argtypes = {UUIDOID, TEXTARRAYOID}
 };
 
-typedef struct Source
-{
-	int			id;
-	Oid			relation;
-	LeadColumns *columns;
-} Source;
-
 typedef struct ManualRun
 {
 	Target		target;
@@ -92,25 +78,6 @@ load_target(Target *target, Datum id)
 	target->crm_type = spi_text(0, 3);
 	target->provider = crm_provider_by_type(target->crm_type);
 	target->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(0, 4, &isnull)));
-}
-
-static List *
-load_sources(void)
-{
-	List	   *sources = NIL;
-	bool		isnull;
-
-	statement_execute(&select_sources, NULL, NULL, true, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		Source	   *source = palloc0(sizeof(Source));
-
-		source->id = DatumGetInt32(spi_datum(i, 1, &isnull));
-		source->relation = DatumGetObjectId(spi_datum(i, 2, &isnull));
-		source->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(i, 3, &isnull)));
-		sources = lappend(sources, source);
-	}
-	return sources;
 }
 
 /* Which of these leads wait already?  Sets lead_ids[i] to NULL for them. */
@@ -166,7 +133,7 @@ mark_found(ManualRun *run, const char *lead_id)
 
 /* Queue one batch that the cursor has fetched into SPI_tuptable. */
 static void
-queue_batch(ManualRun *run, const Source *source, SPITupleTable *rows, uint64 n)
+queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint64 n)
 {
 	char	  **lead_ids = palloc(n * sizeof(char *));
 	LeadFacts  *facts = palloc(n * sizeof(LeadFacts));
@@ -195,63 +162,23 @@ queue_batch(ManualRun *run, const Source *source, SPITupleTable *rows, uint64 n)
 	enqueue_write(run->enqueue);
 }
 
-static Portal
-open_cursor(ManualRun *run, const Source *source)
-{
-	StringInfoData sql;
-	Oid			types[2] = {TEXTARRAYOID, TEXTARRAYOID};
-	Datum		values[2];
-	int			n = 1;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "%s WHERE %s",
-					 lead_columns_select(source->columns, source->relation),
-					 lead_columns_match(source->columns, source->relation,
-										LEAD_FIELD_USER_ID, 1));
-	values[0] = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(run->target.user_id)},
-												1, TEXTOID, -1, false, TYPALIGN_INT));
-	if (run->lead_ids != NULL)
-	{
-		appendStringInfo(&sql, " AND %s",
-						 lead_columns_match(source->columns, source->relation,
-											LEAD_FIELD_ID, 2));
-		values[1] = PointerGetDatum(run->lead_ids);
-		n = 2;
-	}
-	return SPI_cursor_open_with_args(NULL, sql.data, n, types, values, NULL, false,
-									 CURSOR_OPT_NO_SCROLL);
-}
-
-/* Read one attached table as its owner and queue what is the user's. */
+/* Queue what is the user's of one attached table, batch by batch. */
 static void
-queue_source(ManualRun *run, const Source *source)
+queue_source(ManualRun *run, const LeadSource *source)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(source->relation));
-	MemoryContext batch_context;
-	SavedUser	saved;
-	Portal		portal;
-	Oid			owner;
+	Portal		portal = lead_source_open(source, run->target.user_id, run->lead_ids);
+	MemoryContext batch_context = AllocSetContextCreate(CurrentMemoryContext,
+														"echosync manual batch",
+														ALLOCSET_DEFAULT_SIZES);
 
-	if (!HeapTupleIsValid(tuple))
-		return;
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-
-	db_become_restricted(owner, &saved);
-	portal = open_cursor(run, source);
-	db_restore_user(&saved);
-	batch_context = AllocSetContextCreate(CurrentMemoryContext, "echosync manual batch",
-										  ALLOCSET_DEFAULT_SIZES);
 	for (;;)
 	{
 		SPITupleTable *rows;
-		uint64		n;
 		MemoryContext caller;
+		uint64		n;
 
 		CHECK_FOR_INTERRUPTS();
-		db_become_restricted(owner, &saved);
-		SPI_cursor_fetch(portal, true, MANUAL_BATCH);
-		db_restore_user(&saved);
+		lead_source_fetch(source, portal, MANUAL_BATCH);
 		rows = SPI_tuptable;
 		n = SPI_processed;
 		if (n == 0)
@@ -350,7 +277,7 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 	}
 	run.enqueue = enqueue_begin("manual", run.lead_ids == NULL ? 1 : 0,
 								start_run(&run.target));
-	foreach(lc, load_sources())
+	foreach(lc, lead_sources_load())
 		queue_source(&run, lfirst(lc));
 	refuse_missing(&run);
 	finish_run(&run);

@@ -5,7 +5,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['crm_integrations', 'crm_credentials', 'crm_disconnected',
-        'crm_lead_sources', 'crm_sync_queue', 'crm_sync_attempts', 'crm_dead_letters',
+        'crm_lead_sources', 'crm_sync_queue', 'crm_sync_attempts', 'crm_sync_claims', 'crm_dead_letters',
         'crm_lead_links', 'crm_sync_logs', 'crm_sync_runs', 'crm_oauth_states', 'crm_instance']
     LOOP
         EXECUTE format('ALTER TABLE %s.%I ENABLE ROW LEVEL SECURITY', '@extschema@', name);
@@ -58,7 +58,8 @@ DECLARE
         'echosync_disconnect(uuid)', 'echosync_test_connection(uuid)',
         'echosync_oauth_authorize(text, jsonb)', 'echosync_oauth_callback(text, text, text)',
         'echosync_capture()', 'echosync_attach_leads(regclass, jsonb)', 'echosync_detach_leads(regclass)',
-        'echosync_manual_sync(uuid, text[])', 'echosync_retry_failed(uuid, text[])',
+        'echosync_manual_sync(uuid, text[])', 'echosync_preview(uuid, text)',
+        'echosync_webhook_lead_created(jsonb)', 'echosync_retry_failed(uuid, text[])',
         'echosync_discard_failed(uuid, text[])', 'echosync_drain(integer)',
         'echosync_sync_logs(uuid, text[], text, timestamptz, timestamptz, bigint, integer)'];
     user_relations CONSTANT text[] := ARRAY[

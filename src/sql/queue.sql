@@ -6,6 +6,18 @@ CREATE FUNCTION echosync_manual_sync(id uuid, lead_ids text[] DEFAULT NULL,
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_manual_sync(uuid, text[]) IS 'Queues the caller''s leads, all or those listed, for one connection; progress is in echosync_runs. skipped counts those that a rule refuses and those that are not the caller''s.';
 
+CREATE FUNCTION echosync_preview(id uuid, lead_id text,
+                                 OUT step integer, OUT method text, OUT url text, OUT body jsonb)
+    RETURNS SETOF record
+    LANGUAGE c STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_preview(uuid, text) IS 'The requests that would be sent for a lead now, if the CRM knew nobody like it; nothing is sent, no secret is shown. The last row, with method -, says how it ends.';
+
+CREATE FUNCTION echosync_webhook_lead_created(jsonb) RETURNS jsonb
+    LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_webhook_lead_created(jsonb) IS 'Leads sent by another system: {"user_id": ..., "lead": {...}} or {"user_id": ..., "leads": [...]}, with the header x-webhook-secret in request.headers. Without the right secret: response.status 401 and success false, nothing is queued.';
+
 CREATE FUNCTION echosync_retry_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

@@ -12,6 +12,7 @@ CREATE TABLE crm_integrations (
     crm_account text,
     crm_account_label text,
     last_sync_at timestamptz,
+    not_before timestamptz,
     connected_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -24,6 +25,7 @@ COMMENT ON COLUMN crm_integrations.status IS 'active: leads are sent. paused: th
 COMMENT ON COLUMN crm_integrations.status_reason IS 'Why it is not active: by_user, consecutive_failures, crm_unreachable, credential_refused.';
 COMMENT ON COLUMN crm_integrations.consecutive_failures IS 'Failures in a row; echosync.pause_after_failures pauses the connection.';
 COMMENT ON COLUMN crm_integrations.settings IS 'All settings in force, defaults included; changed by echosync_update_integration().';
+COMMENT ON COLUMN crm_integrations.not_before IS 'The CRM asked to be left alone until then (429).';
 COMMENT ON COLUMN crm_integrations.crm_account IS 'The account and user that the CRM says the credential belongs to.';
 
 CREATE TABLE crm_credentials (
@@ -91,6 +93,14 @@ CREATE TABLE crm_sync_attempts (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 COMMENT ON TABLE crm_sync_attempts IS 'What a restart must not forget of leads in work: failed tries, the time of the next, and creates that were sent and whose outcome is not known.';
 COMMENT ON COLUMN crm_sync_attempts.intent_at IS 'Set before a create is sent, removed with its outcome. Found after a crash or a lost reply, it means: search the CRM again before creating.';
+
+CREATE TABLE crm_sync_claims (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    worker integer NOT NULL,
+    integration_ids uuid[] NOT NULL,
+    lead_ids text[] NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
+COMMENT ON TABLE crm_sync_claims IS 'Groups of leads that a worker has in work. A row found when a worker starts was left by one that crashed; a lead that was in three crashes becomes a dead letter. Not dumped.';
 
 CREATE TABLE crm_dead_letters (
     integration_id uuid NOT NULL,

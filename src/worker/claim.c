@@ -25,12 +25,14 @@
 #include "utils/timeout.h"
 
 #include "db/lead_columns.h"
+#include "db/link.h"
 #include "config/settings.h"
 #include "worker/worker.h"
 
 #define CLAIM_ROWS 16			/* a connection and turn */
 #define READ_TIMEOUT_MS 10000
 #define READ_RETRY_MS 5000
+#define MAX_CRASHES 3
 
 static Statement select_horizon = {
 	.sql = "SELECT s.last_value,"
@@ -44,7 +46,7 @@ static Statement select_connections = {
 	.sql = "SELECT k.id, i.user_id, i.crm_type, i.status,"
 	" i.updated_at::pg_catalog.text, i.settings, i.credential_kind,"
 	" COALESCE(c.xmin::pg_catalog.text, ''), c.sealed, c.expires_at, i.consecutive_failures,"
-	" i.status_reason"
+	" i.status_reason, i.not_before"
 	" FROM pg_catalog.unnest($1) AS k(id)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = k.id",
@@ -68,8 +70,8 @@ static Statement select_rows = {
 };
 
 static Statement select_state = {
-	.sql = "SELECT k.ord, l.crm_record_id, l.matched_by, l.payload_hash, l.note_hash,"
-	" l.created_at, l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL"
+	.sql = "SELECT k.ord, " LINK_COLUMNS ", l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL,"
+	" a.crashes"
 	" FROM unnest($1, $2) WITH ORDINALITY AS k(id, lead_id, ord)"
 	" LEFT JOIN @schema@.crm_lead_links l ON l.integration_id = k.id AND l.lead_id = k.lead_id"
 	" LEFT JOIN @schema@.crm_sync_attempts a ON a.integration_id = k.id AND a.lead_id = k.lead_id",
@@ -88,6 +90,13 @@ static Statement select_local_match = {
 	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL",
 	.nargs = 3,
 	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
+};
+
+static Statement insert_claims = {
+	.sql = "INSERT INTO @schema@.crm_sync_claims (worker, integration_ids, lead_ids)"
+	" VALUES ($1, $2, $3) RETURNING id",
+	.nargs = 3,
+	.argtypes = {INT4OID, UUIDARRAYOID, TEXTARRAYOID}
 };
 
 static Statement select_source = {
@@ -192,7 +201,9 @@ load_connections(List *connections)
 		bool		no_expiry;
 		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
 		char	   *user_id = spi_text(i, 2);
+		bool		no_hold;
 		TimestampTz expires_at = DatumGetTimestampTz(spi_datum(i, 10, &no_expiry));
+		TimestampTz not_before = DatumGetTimestampTz(spi_datum(i, 13, &no_hold));
 
 		if (user_id == NULL)
 		{
@@ -203,7 +214,8 @@ load_connections(List *connections)
 		connection_set_row(connection, user_id, spi_text(i, 3), spi_text(i, 4), spi_text(i, 5),
 						   DatumGetJsonbP(spi_datum(i, 6, &isnull)), spi_text(i, 7),
 						   spi_text(i, 8), spi_text(i, 9), no_expiry ? 0 : expires_at,
-						   DatumGetInt32(spi_datum(i, 11, &isnull)), spi_text(i, 12));
+						   DatumGetInt32(spi_datum(i, 11, &isnull)), spi_text(i, 12),
+						   no_hold ? 0 : not_before);
 	}
 }
 
@@ -404,38 +416,24 @@ job_refuse(Job *job, LeadRefusal refusal)
 	worker_list_append(&worker->finished, job);
 }
 
+/* Three workers have crashed with this lead in work: not a fourth. */
+static void
+job_give_up(Job *job)
+{
+	crm_fail(&job->session, CRM_ERROR_LEAD_FINAL, "worker_crashed",
+			 "The worker crashed three times with this lead in work.");
+	job_set_state(job, JOB_STATE_FINISHED);
+	worker_list_append(&worker->finished, job);
+}
+
 static void
 load_link(Job *job, uint64 i)
 {
-	CrmLink    *link = &job->session.link;
 	bool		isnull;
-	Datum		value;
+	Datum		synced_at = spi_datum(i, 7, &isnull);
 
-	memset(link, 0, sizeof(*link));
-	link->record_id = spi_text(i, 2);
-	if (link->record_id != NULL)
-	{
-		char	   *match = spi_text(i, 3);
-
-		for (int m = CRM_MATCH_CREATED; m <= CRM_MATCH_SHARED_PHONE; m++)
-		{
-			if (strcmp(match, crm_match_names[m]) == 0)
-				link->match = m;
-		}
-		value = spi_datum(i, 4, &isnull);
-		if (!isnull && VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) == LEAD_DIGEST_SIZE)
-		{
-			link->has_digest = true;
-			memcpy(link->digest, VARDATA_ANY(DatumGetByteaPP(value)), LEAD_DIGEST_SIZE);
-		}
-		value = spi_datum(i, 5, &isnull);
-		if (!isnull && VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) == LEAD_DIGEST_LEN)
-			memcpy(link->note_digest, VARDATA_ANY(DatumGetByteaPP(value)), LEAD_DIGEST_LEN);
-		value = spi_datum(i, 6, &isnull);
-		link->created_at = isnull ? 0 : DatumGetTimestampTz(value);
-	}
-	value = spi_datum(i, 7, &isnull);
-	job->synced_at = isnull ? 0 : DatumGetTimestampTz(value);
+	link_from_row(i, 2, &job->session.link);
+	job->synced_at = isnull ? 0 : DatumGetTimestampTz(synced_at);
 }
 
 /* What is known of a lead that may not be sent yet: when it may. */
@@ -451,6 +449,57 @@ job_not_before(Job *job, uint64 i)
 	if (job->synced_at != 0 && !job->session.requested_by_hand)
 		due = Max(due, TimestampTzPlusMilliseconds(job->synced_at, SETTLE_MS));
 	return due;
+}
+
+static Claim *
+insert_claim(const RowSet *keys)
+{
+	Datum		values[3];
+	Claim	   *claim;
+
+	values[0] = Int32GetDatum(worker->index);
+	values[1] = rowset_array(keys, 0);
+	values[2] = rowset_array(keys, 1);
+	statement_execute(&insert_claims, values, NULL, false, 0);
+	claim = MemoryContextAllocZero(worker->context, sizeof(Claim));
+	claim->id = spi_int64(0, 1, 0);
+	return claim;
+}
+
+/*
+ * Mark what is taken into work, in one row for the group, before anything is
+ * sent: a worker that crashes over a lead must not do so for ever.
+ */
+static void
+mark_claimed(void)
+{
+	RowSet	   *keys = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	Claim	   *claim;
+	ListCell   *lc;
+
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state != JOB_STATE_READ)
+			continue;
+		rowset_row(keys);
+		rowset_uuid(keys, job->connection->id.data);
+		rowset_text(keys, job->lead_id);
+	}
+	results_drop_claims();
+	if (keys->n_rows == 0)
+		return;
+	claim = insert_claim(keys);
+	foreach(lc, worker->to_read)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state != JOB_STATE_READ)
+			continue;
+		job->claim = claim;
+		claim->n_left++;
+	}
 }
 
 static void
@@ -477,6 +526,8 @@ state_body(void *arg)
 		MemoryContext caller = MemoryContextSwitchTo(job->context);
 		bool		isnull;
 		Datum		intent = spi_datum(i, 10, &isnull);
+		bool		isnull_crashes;
+		Datum		crashes = spi_datum(i, 12, &isnull_crashes);
 		TimestampTz not_before;
 
 		load_link(job, i);
@@ -486,9 +537,11 @@ state_body(void *arg)
 		job->attempts = DatumGetInt16(spi_datum(i, 8, &isnull));
 		MemoryContextSwitchTo(caller);
 		not_before = job_not_before(job, i);
+		job->crashes = isnull_crashes ? 0 : DatumGetInt16(crashes);
 		if (not_before > worker->now && job->state == JOB_STATE_READ)
 			job_hold(job, not_before);
 	}
+	mark_claimed();
 }
 
 /* One source and its jobs, for read_body. */
@@ -778,6 +831,8 @@ begin_all(void)
 							   job->connection->crm.provider->flags_records);
 		if (refusal != REFUSAL_NONE)
 			job_refuse(job, refusal);
+		else if (job->crashes >= MAX_CRASHES)
+			job_give_up(job);
 		else if (twin_is_in_work(job))
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now, 100));
 		else

@@ -20,6 +20,9 @@
 #include "worker/schedule.h"
 #include "worker/worker.h"
 
+/* A connection that nothing was done for is forgotten after this time. */
+#define EVICT_AFTER_MS (10 * 60 * 1000)
+
 static int
 timer_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
 {
@@ -293,7 +296,7 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 				   const char *status, const char *version, Jsonb *settings,
 				   const char *credential_kind, const char *credential_version,
 				   const char *sealed, TimestampTz expires_at, int failures,
-				   const char *status_reason)
+				   const char *status_reason, TimestampTz not_before)
 {
 	CrmConnection *crm = &connection->crm;
 	bool		first = connection->version == NULL;
@@ -318,6 +321,7 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 				sizeof(crm->integration_id));
 		copy_over(connection, &connection->user_id, user_id);
 		connection->consecutive_failures = failures;
+		connection->hold_until = Max(connection->hold_until, not_before);
 	}
 	if (row_changed)
 		connection_take_settings(connection, crm_type, settings);
@@ -341,6 +345,32 @@ connection_set_tokens(Connection *connection, const CrmCredential *tokens)
 	connection->unsealed = true;
 	connection->token_generation++;
 	MemoryContextSwitchTo(caller);
+}
+
+void
+connection_mark_dirty(Connection *connection)
+{
+	if (connection->dirty || connection->temporary)
+		return;
+	connection->dirty = true;
+	worker_list_append(&worker->dirty, connection);
+}
+
+/* Memory follows what is in use, not what has been: forget idle connections. */
+void
+connections_evict(void)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (dlist_is_empty(&connection->jobs) && !connection->ready && !connection->timed &&
+			!connection->dirty && connection->hold_until <= worker->now &&
+			TimestampDifferenceExceeds(connection->used_at, worker->now, EVICT_AFTER_MS))
+			connection_free(connection);
+	}
 }
 
 void
@@ -408,7 +438,7 @@ connection_wants_claim(Connection *connection)
 	if (!connection->maybe_work || !connection_may_send(connection) ||
 		connection->hold_until > worker->now || connection->refresh != NULL)
 		return false;
-	if (connection->outages > 0)
+	if (connection->outages > 0 || !connection->heard)
 		connection->max_active = 1;
 	else
 	{
@@ -439,6 +469,7 @@ connection_set_status(Connection *connection, const char *status, const char *re
 	connection->status = status_word(status);
 	connection->new_status = connection->status;
 	connection->new_reason = reason;
+	connection_mark_dirty(connection);
 	connection->unreachable_pause = reason != NULL && strcmp(status, "paused") == 0 &&
 		strcmp(reason, "crm_unreachable") == 0;
 }
@@ -448,6 +479,7 @@ static void
 connection_pause_if_failing(Connection *connection, const char *reason)
 {
 	connection->failures_changed = true;
+	connection_mark_dirty(connection);
 	if (++connection->consecutive_failures >= echosync_pause_after_failures &&
 		strcmp(connection->status, "active") == 0)
 		connection_set_status(connection, "paused", reason);
@@ -484,6 +516,7 @@ connection_reached(Connection *connection)
 	connection->hold_until = 0;
 	connection->consecutive_failures = 0;
 	connection->failures_changed = true;
+	connection_mark_dirty(connection);
 	if (connection->unreachable_pause)
 		connection_set_status(connection, "active", NULL);
 }

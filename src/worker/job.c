@@ -43,6 +43,15 @@ state_is_active(JobState state)
 	return state >= JOB_STATE_READ;
 }
 
+/* The job is no longer in work; the row goes with the last of its group. */
+static void
+claim_release(Job *job)
+{
+	if (--job->claim->n_left == 0)
+		worker_list_append(&worker->claims_done, job->claim);
+	job->claim = NULL;
+}
+
 void
 job_set_state(Job *job, JobState state)
 {
@@ -53,6 +62,8 @@ job_set_state(Job *job, JobState state)
 	else if (job->state == JOB_STATE_HELD)
 		connection->n_held--;
 	job->state = state;
+	if (job->claim != NULL && !state_is_active(state))
+		claim_release(job);
 	if (state_is_active(state))
 		connection->n_active++;
 	else if (state == JOB_STATE_HELD)
@@ -199,6 +210,8 @@ refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
 	/* Both CRMs ask to hold every call of the account, not of a context only. */
 	connection->hold_until = Max(connection->hold_until,
 								 TimestampTzPlusMilliseconds(worker->now, wait_ms + 50));
+	connection->not_before_changed = true;
+	connection_mark_dirty(connection);
 	connection_wake_at(connection, connection->hold_until);
 	pg_atomic_fetch_add_u64(&worker->slot->rate_limited, 1);
 }
@@ -210,6 +223,7 @@ note_limits(Connection *connection, int limit_context, const HttpReply *reply)
 
 	if (reply->result != HTTP_RESULT_RESPONSE || connection->crm.provider->limit_hint == NULL)
 		return;
+	connection->heard = true;
 	connection->crm.provider->limit_hint(reply, limit_context, &hint);
 	if (hint.limit_context >= 0 && hint.limit_context < MAX_LIMITS)
 		limiter_told(&connection->limiters[hint.limit_context], hint.limit, hint.remaining,

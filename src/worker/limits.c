@@ -116,6 +116,18 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 		ring_grow(limiter);
 
 	/*
+	 * Fewer remain than we counted: somebody else uses the same budget, or we
+	 * did before a restart.  Count the difference as calls made now.
+	 */
+	if (remaining > 0 && limiter->limit <= LIMIT_COUNT_MAX)
+	{
+		int			missing = limiter_room(limiter, now) - remaining;
+
+		while (missing-- > 0)
+			limiter_sent(limiter, now);
+	}
+
+	/*
 	 * Nothing remains although we counted fewer calls: somebody else uses the
 	 * same budget.  Wait for the window's end, or a tenth of it if not told.
 	 */

@@ -242,6 +242,17 @@ worker_attach(int n)
 	before_shmem_exit(worker_detach, 0);
 }
 
+/*
+ * An orderly end only: a crash runs no callbacks, and when the whole server is
+ * being shut down at once there is nothing to be written any more.
+ */
+static void
+worker_leave(int code, Datum arg)
+{
+	if (worker->slot->exit != WORKER_EXIT_NO_EXTENSION && db_schema_name() != NULL)
+		housekeeping_leave();
+}
+
 /* From here on backends find us. */
 static void
 worker_announce(void)
@@ -321,6 +332,8 @@ take_hints(void)
 		check_environment();
 		mail_take_all();
 		claim_discover();
+		if (worker->now >= worker->next_tick)
+			housekeeping_tick();
 		worker->next_tick = TimestampTzPlusMilliseconds(worker->now, TICK_MS);
 	}
 }
@@ -366,7 +379,9 @@ busy(void)
 {
 	if (worker->finished != NIL && worker->commit_retry_at > worker->now)
 		return false;
-	return worker->finished != NIL || worker->to_commit != NIL || worker->to_read != NIL ||
+	if (worker->dirty != NIL && worker->dirty_retry_at <= worker->now)
+		return true;
+	return worker->finished != NIL || worker->claims_done != NIL || worker->to_commit != NIL || worker->to_read != NIL ||
 		(!dlist_is_empty(&worker->ready) && !engine_is_full());
 }
 
@@ -382,6 +397,8 @@ sleep_ms(void)
 		due = Min(due, timer);
 	if (worker->finished != NIL && worker->commit_retry_at != 0)
 		due = Min(due, worker->commit_retry_at);
+	if (worker->dirty != NIL)
+		due = Min(due, worker->dirty_retry_at);
 	ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
 	return http >= 0 ? Min(ms, http) : ms;
 }
@@ -439,6 +456,8 @@ echosync_worker_main(Datum arg)
 	worker->now = GetCurrentTimestamp();
 	connections_init();
 	check_environment();
+	housekeeping_recover();
+	before_shmem_exit(worker_leave, 0);
 	engine_start();
 	set = make_wait_set();
 	worker_announce();

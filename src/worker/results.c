@@ -162,14 +162,22 @@ static Statement update_connections = {
 	" status = COALESCE(k.status, i.status),"
 	" status_reason = CASE WHEN k.status IS NULL THEN i.status_reason ELSE k.reason END,"
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
+	" not_before = COALESCE(k.not_before, i.not_before),"
 	" last_sync_at = CASE WHEN k.synced THEN pg_catalog.clock_timestamp() ELSE i.last_sync_at END"
-	" FROM (SELECT h.id, u.status, u.reason, u.failures, u.synced"
-	" FROM unnest($1, $2, $3, $4, $5) u(id, status, reason, failures, synced)"
+	" FROM (SELECT h.id, u.status, u.reason, u.failures, u.synced, u.not_before"
+	" FROM unnest($1, $2, $3, $4, $5, $6) u(id, status, reason, failures, synced, not_before)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
 	" FOR NO KEY UPDATE OF h SKIP LOCKED) k"
 	" WHERE i.id = k.id RETURNING i.id",
-	.nargs = 5,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID}
+	.nargs = 6,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID,
+	TIMESTAMPTZARRAYOID}
+};
+
+static Statement delete_claims = {
+	.sql = "DELETE FROM @schema@.crm_sync_claims c WHERE c.id = ANY ($1)",
+	.nargs = 1,
+	.argtypes = {INT8ARRAYOID}
 };
 
 /* What the group's statements are given. */
@@ -495,16 +503,11 @@ results_make(List *jobs)
 	return results;
 }
 
-static bool
-connection_is_dirty(const Connection *connection)
-{
-	return connection->new_status != NULL || connection->failures_changed || connection->synced;
-}
-
 static void
 write_connections(Results *results)
 {
-	RowSet	   *set = rowset_make(5, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, INT4OID, BOOLOID});
+	RowSet	   *set = rowset_make(6, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, INT4OID, BOOLOID,
+								   TIMESTAMPTZOID});
 	ListCell   *lc;
 
 	foreach(lc, results->connections)
@@ -520,10 +523,13 @@ write_connections(Results *results)
 		else
 			rowset_null(set);
 		rowset_bool(set, connection->synced);
+		rowset_timestamptz(set, connection->not_before_changed ? connection->hold_until : 0);
 	}
 	rowset_execute(set, &update_connections);
 	if (set->n_rows == 0)
 		return;
+	if (SPI_processed < set->n_rows)
+		worker->dirty_retry_at = TimestampTzPlusMilliseconds(worker->now, 1000);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -531,6 +537,33 @@ write_connections(Results *results)
 
 		connection->new_status = NULL;
 		connection->failures_changed = connection->synced = false;
+		connection->not_before_changed = connection->dirty = false;
+		worker->dirty = list_delete_ptr(worker->dirty, connection);
+	}
+}
+
+void
+results_drop_claims(void)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {INT8OID});
+	ListCell   *lc;
+
+	foreach(lc, worker->claims_done)
+	{
+		rowset_row(ids);
+		rowset_int8(ids, ((Claim *) lfirst(lc))->id);
+	}
+	rowset_execute(ids, &delete_claims);
+}
+
+/* After the commit: the rows of these claims are gone. */
+static void
+forget_claims(int n)
+{
+	while (n-- > 0)
+	{
+		pfree(linitial(worker->claims_done));
+		worker->claims_done = list_delete_first(worker->claims_done);
 	}
 }
 
@@ -560,6 +593,7 @@ results_body(void *arg)
 	rowset_execute(results->runs, &update_runs);
 	rowset_execute(results->queue, &delete_queue);
 	write_connections(results);
+	results_drop_claims();
 }
 
 /* After the commit: the job goes on, waits, or ends. */
@@ -607,12 +641,16 @@ settle_finished(Job *job)
 	{
 		connection_reached(connection);
 		if (connection->consecutive_failures > 0)
+		{
 			connection->failures_changed = true;
+			connection_mark_dirty(connection);
+		}
 		connection->consecutive_failures = 0;
 	}
 	if (outcome->status == CRM_STATUS_SUCCESS)
 	{
 		connection->synced = true;
+		connection_mark_dirty(connection);
 		pg_atomic_fetch_add_u64(&worker->slot->synced, 1);
 	}
 
@@ -638,11 +676,13 @@ static bool
 commit_group(List *jobs, List *connections)
 {
 	Results    *results = results_make(jobs);
+	int			n_claims = list_length(worker->claims_done);
 	ListCell   *lc;
 
 	results->connections = connections;
 	if (!worker_transaction("echosync: recording results", results_body, results))
 		return false;
+	forget_claims(n_claims);
 	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
@@ -695,22 +735,6 @@ take_other_jobs(List *jobs)
 	return leads;
 }
 
-static List *
-dirty_connections(void)
-{
-	HASH_SEQ_STATUS status;
-	Connection *connection;
-	List	   *dirty = NIL;
-
-	hash_seq_init(&status, worker->connections);
-	while ((connection = hash_seq_search(&status)) != NULL)
-	{
-		if (connection_is_dirty(connection))
-			dirty = lappend(dirty, connection);
-	}
-	return dirty;
-}
-
 /*
  * Commit what waits; true if anything was done, so that the loop goes round
  * again before it sleeps.
@@ -720,14 +744,14 @@ results_commit(void)
 {
 	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
 	List	   *jobs = take_other_jobs(worker->finished);
-	List	   *connections = dirty_connections();
+	List	   *connections = list_copy(worker->dirty);
 	bool		any = jobs != NIL || worker->to_commit != NIL || worker->finished != NIL;
 
 	jobs = list_concat(jobs, worker->to_commit);
 	list_free(worker->finished);
 	list_free(worker->to_commit);
 	worker->finished = worker->to_commit = NIL;
-	if ((jobs != NIL || connections != NIL) && !commit_group(jobs, connections))
+	if ((jobs != NIL || connections != NIL || worker->claims_done != NIL) && !commit_group(jobs, connections))
 		commit_one_by_one(jobs);
 	MemoryContextSwitchTo(caller);
 	return any;

@@ -64,6 +64,13 @@ typedef struct QueueRow
 
 typedef struct Connection Connection;
 
+/* A row of crm_sync_claims, and how many of its leads are still in work. */
+typedef struct Claim
+{
+	int64		id;
+	int			n_left;
+} Claim;
+
 typedef struct Job
 {
 	dlist_node	node;			/* in connection->jobs */
@@ -93,6 +100,8 @@ typedef struct Job
 	TimestampTz synced_at;		/* when the link was last written; 0: never */
 	bool		has_attempts_row;
 	bool		begun;
+	Claim	   *claim;			/* while in work */
+	int			crashes;		/* of workers that had this lead in work */
 
 	/* JOB_MAIL */
 	MailTicket	ticket;
@@ -129,6 +138,9 @@ struct Connection
 	int			consecutive_failures;
 	bool		failures_changed;
 	bool		synced;			/* last_sync_at is to be written */
+	bool		not_before_changed; /* hold_until is to be written */
+	bool		dirty;			/* in worker->dirty */
+	bool		heard;			/* the CRM has told its limits since our start */
 	const char *new_status;		/* to be written; NULL: none */
 	const char *new_reason;
 	Job		   *refresh;		/* token refresh under way */
@@ -156,6 +168,8 @@ typedef struct Worker
 	List	   *to_commit;		/* of Job *: state COMMIT */
 	List	   *finished;		/* of Job *: state FINISHED */
 	List	   *to_read;		/* of Job *: state READ */
+	List	   *dirty;			/* of Connection *: state to be written */
+	List	   *claims_done;	/* of Claim *: rows to be deleted */
 	MemoryContext context;		/* life of the process */
 	MemoryContext turn;			/* reset at the top of each turn */
 	int64		horizon;		/* queue ids up to here are all visible or gone */
@@ -163,6 +177,7 @@ typedef struct Worker
 	uint64		horizon_xmax;
 	TimestampTz next_tick;		/* look at everything */
 	TimestampTz commit_retry_at;	/* after a failed commit */
+	TimestampTz dirty_retry_at; /* of connections whose row is held */
 	bool		may_send;
 	TimestampTz now;
 } Worker;
@@ -181,9 +196,11 @@ extern void connection_set_row(Connection *connection, char *user_id, const char
 							   const char *status, const char *version, Jsonb *settings,
 							   const char *credential_kind, const char *credential_version,
 							   const char *sealed, TimestampTz expires_at, int failures,
-							   const char *status_reason);
+							   const char *status_reason, TimestampTz not_before);
 extern void connection_set_tokens(Connection *connection, const CrmCredential *tokens);
 extern void connection_reconfigure(Connection *connection);	/* after a reload */
+extern void connection_mark_dirty(Connection *connection);
+extern void connections_evict(void);	/* forget those that are idle */
 extern void connection_ready(Connection *connection);	/* look at it this turn */
 extern void connection_wake_at(Connection *connection, TimestampTz when);
 extern void connections_due(void);	/* move those whose time has come to ready */
@@ -215,6 +232,12 @@ extern bool claim_load(Connection *connection);	/* read its row now */
 
 /* results.c: writing down what happened */
 extern bool results_commit(void);
+extern void results_drop_claims(void);	/* in a transaction */
+
+/* housekeeping.c: after a crash, before an end, and once an hour */
+extern void housekeeping_recover(void);
+extern void housekeeping_leave(void);
+extern void housekeeping_tick(void);
 
 /* mail.c: what backends ask for; token refresh */
 extern void mail_take_all(void);

@@ -1,0 +1,234 @@
+/*
+ * preview.c
+ *		echosync_preview(): the requests that would be sent for a lead.
+ *
+ * Providers are pure, so the backend runs one here, and plays the CRM: every
+ * search finds nobody, every write succeeds.  What comes out is what is sent
+ * for a lead that the CRM does not know, or, for a lead that is linked, what
+ * has changed.  Nothing is sent and nothing is written; there is no secret in
+ * it, since only the worker adds the Authorization header.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "config/settings.h"
+#include "crm/crm.h"
+#include "crm/json.h"
+#include "db/lead_sources.h"
+#include "db/link.h"
+#include "db/statement.h"
+
+PG_FUNCTION_INFO_V1(echosync_preview);
+
+#define PREVIEW_MAX_STEPS 20
+
+/* What both CRMs answer when they know nobody and accept everything. */
+#define NOBODY "{\"_metadata\": {\"total\": 0}, \"leads\": [], \"people\": [], \"found\": false, " \
+	"\"customfields\": [], \"notes\": []}"
+#define ACCEPTED "{\"leadId\": 1, \"noteId\": 1, \"id\": 1}"
+
+static Statement find_integration = {
+	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings"
+	" FROM @schema@.echosync_find_integration($1) AS i",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+static Statement select_link = {
+	.sql = "SELECT " LINK_COLUMNS " FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = $1 AND l.lead_id = $2",
+	.nargs = 2,
+	.argtypes = {UUIDOID, TEXTOID}
+};
+
+static Statement select_snapshot = {
+	.sql = "SELECT q.snapshot FROM @schema@.crm_sync_queue q"
+	" WHERE q.integration_id = $1 AND q.lead_id = $2 AND q.snapshot IS NOT NULL"
+	" ORDER BY q.id DESC LIMIT 1",
+	.nargs = 2,
+	.argtypes = {UUIDOID, TEXTOID}
+};
+
+static void
+load_connection(CrmConnection *connection, Datum id, char **user_id)
+{
+	bool		isnull;
+
+	statement_execute(&find_integration, &id, NULL, true, 1);
+	strlcpy(connection->integration_id, spi_text(0, 1), sizeof(connection->integration_id));
+	*user_id = spi_text(0, 2);
+	connection->provider = crm_provider_by_type(spi_text(0, 3));
+	connection->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(0, 4, &isnull)));
+	connection->context = CurrentMemoryContext;
+	connection->api_url = connection->provider == &lofty_provider ?
+		echosync_lofty_api_url : echosync_followupboss_api_url;
+	connection->app_url = echosync_followupboss_app_url;
+}
+
+static CrmLead *
+load_lead(Datum id, char *user_id, const char *lead_id)
+{
+	ArrayType  *ids = construct_array((Datum[]) {CStringGetTextDatum(lead_id)}, 1,
+									  TEXTOID, -1, false, TYPALIGN_INT);
+	Datum		values[2];
+	bool		isnull;
+	ListCell   *lc;
+
+	foreach(lc, lead_sources_load())
+	{
+		LeadSource *source = lfirst(lc);
+		Portal		portal = lead_source_open(source, user_id, ids);
+
+		lead_source_fetch(source, portal, 1);
+		if (SPI_processed == 1)
+			return lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
+		SPI_cursor_close(portal);
+	}
+	values[0] = id;
+	values[1] = CStringGetTextDatum(lead_id);
+	statement_execute(&select_snapshot, values, NULL, true, 1);
+	if (SPI_processed == 1)
+		return lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 1, &isnull)));
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE('P', 'T', '4', '0', '4')),
+			 errmsg("lead not found"),
+			 errhint("The lead must be yours and in an attached table.")));
+}
+
+static void
+load_link(CrmSession *session, Datum id, const char *lead_id)
+{
+	Datum		values[2];
+
+	values[0] = id;
+	values[1] = CStringGetTextDatum(lead_id);
+	statement_execute(&select_link, values, NULL, true, 1);
+	if (SPI_processed == 1)
+		link_from_row(0, 1, &session->link);
+}
+
+static void
+put_row(ReturnSetInfo *result, int step, const char *method, const char *url, Datum body)
+{
+	Datum		values[4] = {0};
+	bool		nulls[4] = {false, false, false, false};
+
+	values[0] = Int32GetDatum(step);
+	values[1] = CStringGetTextDatum(method);
+	nulls[2] = url == NULL;
+	if (url != NULL)
+		values[2] = CStringGetTextDatum(url);
+	nulls[3] = body == (Datum) 0;
+	values[3] = body;
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+put_request(ReturnSetInfo *result, int step, const CrmRequest *request)
+{
+	Jsonb	   *body = NULL;
+
+	if (request->body.len > 0)
+		body = json_parse(request->body.data, request->body.len);
+	put_row(result, step, request->method, request->url,
+			body != NULL ? JsonbPGetDatum(body) : (Datum) 0);
+}
+
+/* The last row says how it ends: "-" for method, and why in the body. */
+static void
+put_end(ReturnSetInfo *result, int step, const CrmSession *session)
+{
+	const CrmOutcome *outcome = &session->outcome;
+	StringInfoData out;
+
+	initStringInfo(&out);
+	json_object_start(&out);
+	if (outcome->status == CRM_STATUS_SKIPPED)
+	{
+		json_key_string(&out, "status", "skipped");
+		json_key_string(&out, "reason", lead_refusal_names[outcome->reason]);
+	}
+	else
+	{
+		json_key_string(&out, "status", "sent");
+		json_key_string(&out, "assumes", "every search finds nobody and every write succeeds");
+	}
+	json_key_string(&out, "linked_to", session->link.record_id);
+	json_object_end(&out);
+	put_row(result, step, "-", NULL, DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
+}
+
+static CrmAction
+play_crm(CrmSession *session)
+{
+	bool		reads = strcmp(session->request.method, "GET") == 0;
+	HttpReply	reply = {0};
+
+	reply.result = HTTP_RESULT_RESPONSE;
+	reply.maybe_sent = true;
+	reply.status = reads ? 200 : 201;
+	reply.body = pstrdup(reads ? NOBODY : ACCEPTED);
+	reply.body_len = strlen(reply.body);
+	return session->connection->provider->next(session, &reply);
+}
+
+static void
+run_session(ReturnSetInfo *result, CrmSession *session)
+{
+	LeadFacts	facts = lead_facts(session->lead);
+	LeadRefusal refusal = lead_refusal(&facts, session->connection->settings,
+									   session->connection->provider->flags_records);
+	CrmAction	action = CRM_ACTION_DONE;
+	CrmLink		linked = session->link;
+	int			step = 1;
+
+	if (refusal != REFUSAL_NONE)
+		crm_skip(session, refusal);
+	else
+		action = session->connection->provider->begin(session);
+	while (action == CRM_ACTION_SEND && step <= PREVIEW_MAX_STEPS)
+	{
+		put_request(result, step++, &session->request);
+		action = play_crm(session);
+	}
+	session->link = linked;
+	put_end(result, step, session);
+}
+
+Datum
+echosync_preview(PG_FUNCTION_ARGS)
+{
+	CrmConnection connection = {0};
+	CrmSession	session = {0};
+	char	   *user_id;
+	char	   *lead_id;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("id and lead_id must not be null")));
+	lead_id = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	db_use_extension();
+	load_connection(&connection, PG_GETARG_DATUM(0), &user_id);
+	session.context = CurrentMemoryContext;
+	session.task = CRM_TASK_SYNC;
+	session.connection = &connection;
+	session.now = GetCurrentTimestamp();
+	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id);
+	load_link(&session, PG_GETARG_DATUM(0), lead_id);
+	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session);
+	SPI_finish();
+	return (Datum) 0;
+}

@@ -1,0 +1,290 @@
+/*
+ * webhook.c
+ *		echosync_webhook_lead_created(): leads that another system sends.
+ *
+ * The caller proves itself by the header x-webhook-secret, as PostgREST hands
+ * it over in request.headers, and needs no user id: the body names the user.
+ * A lead that is in an attached table is queued by reference like any other;
+ * one that is not is queued with its snapshot, which goes with the row.
+ */
+#include "postgres.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "api/enqueue.h"
+#include "config/secrets.h"
+#include "crm/json.h"
+#include "db/lead_sources.h"
+
+PG_FUNCTION_INFO_V1(echosync_webhook_lead_created);
+
+#define WEBHOOK_MAX_LEADS 10000
+
+/* The webhook's leads, in order. */
+typedef struct WebhookLead
+{
+	char	   *id;
+	Jsonb	   *object;
+	CrmLead    *lead;
+	int			source_id;		/* of the table that it is in; 0: none */
+} WebhookLead;
+
+/* Digests are compared, so that neither length nor content shows in time. */
+static bool
+secrets_equal(const char *a, const char *b)
+{
+	unsigned char digest_a[SHA256_DIGEST_LENGTH];
+	unsigned char digest_b[SHA256_DIGEST_LENGTH];
+
+	SHA256((const unsigned char *) a, strlen(a), digest_a);
+	SHA256((const unsigned char *) b, strlen(b), digest_b);
+	return CRYPTO_memcmp(digest_a, digest_b, sizeof(digest_a)) == 0;
+}
+
+static bool
+secret_is_right(void)
+{
+	const Secrets *secrets = secrets_current();
+	const char *headers = GetConfigOption("request.headers", true, false);
+	Jsonb	   *parsed = headers != NULL ? json_parse(headers, strlen(headers)) : NULL;
+	char	   *given = NULL;
+	bool		right = false;
+
+	if (parsed != NULL && JB_ROOT_IS_OBJECT(parsed))
+		given = json_get_text(&parsed->root, "x-webhook-secret");
+	if (given == NULL)
+		return false;
+	for (int i = 0; i < secrets->n_webhook_secrets; i++)
+		right |= secrets_equal(given, secrets->webhook_secrets[i]);
+	return right;
+}
+
+static Datum
+answer(bool success, const char *key, const char *text, int64 queued, int64 skipped)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	json_object_start(&out);
+	json_key(&out, "success");
+	json_literal(&out, success ? "true" : "false");
+	if (text != NULL)
+		json_key_string(&out, key, text);
+	if (success)
+	{
+		json_key(&out, "queued");
+		json_int64(&out, queued);
+		json_key(&out, "skipped");
+		json_int64(&out, skipped);
+	}
+	json_object_end(&out);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));
+}
+
+static void
+set_status(const char *status)
+{
+	(void) set_config_option("response.status", status, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+static void
+add_lead(List **leads, JsonbValue *value)
+{
+	WebhookLead *lead;
+
+	if (json_value_object(value) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lead number %d of the body is not an object", list_length(*leads) + 1),
+				 errhidestmt(true)));
+	lead = palloc0(sizeof(WebhookLead));
+	lead->object = JsonbValueToJsonb(value);
+	lead->lead = lead_from_jsonb(lead->object);
+	lead->id = lead->lead->id;
+	if (lead->id == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("lead number %d of the body has no id", list_length(*leads) + 1),
+				 errhidestmt(true)));
+	*leads = lappend(*leads, lead);
+}
+
+/* {user_id, lead: {...}} or {user_id, leads: [...]}. */
+static List *
+read_body(Jsonb *body, char **user_id)
+{
+	JsonbValue *one = NULL;
+	JsonbContainer *many = NULL;
+	List	   *leads = NIL;
+
+	if (JB_ROOT_IS_OBJECT(body))
+	{
+		*user_id = json_get_text(&body->root, "user_id");
+		one = json_get(&body->root, "lead");
+		many = json_get_array(&body->root, "leads");
+	}
+	if (!JB_ROOT_IS_OBJECT(body) || *user_id == NULL || (*user_id)[0] == '\0' ||
+		(one == NULL) == (many == NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the body is not {\"user_id\": ..., \"lead\": {...}} or {\"user_id\": ..., \"leads\": [...]}"),
+				 errhidestmt(true)));
+	if (one != NULL)
+		add_lead(&leads, one);
+	else if (json_array_length(many) > WEBHOOK_MAX_LEADS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the body has more than %d leads", WEBHOOK_MAX_LEADS),
+				 errhidestmt(true)));
+	else
+	{
+		for (int i = 0; i < json_array_length(many); i++)
+			add_lead(&leads, json_array_element(many, i));
+	}
+	return leads;
+}
+
+static ArrayType *
+ids_of(List *leads)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * list_length(leads));
+	ListCell   *lc;
+
+	foreach(lc, leads)
+		ids[foreach_current_index(lc)] = CStringGetTextDatum(((WebhookLead *) lfirst(lc))->id);
+	return construct_array(ids, list_length(leads), TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* The row as it stands is what counts, not what was sent. */
+static void
+take_from_table(List *leads, const LeadSource *source)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *id = spi_text(i, 1);
+		bool		isnull;
+		Datum		object = spi_datum(i, 2, &isnull);
+		ListCell   *lc;
+
+		foreach(lc, leads)
+		{
+			WebhookLead *lead = lfirst(lc);
+
+			if (id == NULL || strcmp(lead->id, id) != 0)
+				continue;
+			lead->source_id = source->id;
+			lead->lead = lead_from_jsonb(DatumGetJsonbP(object));
+		}
+	}
+}
+
+static void
+read_source(List *leads, const char *user_id, const LeadSource *source)
+{
+	Portal		portal = lead_source_open(source, user_id, ids_of(leads));
+
+	lead_source_fetch(source, portal, list_length(leads));
+	take_from_table(leads, source);
+	SPI_cursor_close(portal);
+}
+
+/*
+ * Ids of another system need not fit the type of a table's id ("ext-1" for a
+ * bigint): then the lead is not in that table.
+ */
+static void
+try_source(List *leads, const char *user_id, const LeadSource *source)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		read_source(leads, user_id, source);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			ReThrowError(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+}
+
+static void
+queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
+{
+	Datum		users = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(user_id)},
+														1, TEXTOID, -1, false, TYPALIGN_INT));
+	TargetList *list = enqueue_targets(users, true);
+	ListCell   *lc;
+
+	foreach(lc, leads)
+	{
+		WebhookLead *lead = lfirst(lc);
+		LeadFacts	facts = lead_facts(lead->lead);
+
+		for (int i = 0; i < list->n; i++)
+			(void) enqueue_lead(enqueue, &list->targets[i], lead->id, lead->source_id, &facts,
+								lead->source_id == 0 ? JsonbPGetDatum(lead->object) : (Datum) 0);
+	}
+	enqueue_write(enqueue);
+}
+
+Datum
+echosync_webhook_lead_created(PG_FUNCTION_ARGS)
+{
+	char	   *user_id = NULL;
+	List	   *leads;
+	Enqueue    *enqueue;
+	ListCell   *lc;
+	int64		queued,
+				refused;
+
+	if (!secret_is_right())
+	{
+		set_status("401");
+		PG_RETURN_DATUM(answer(false, "error", "invalid or missing x-webhook-secret", 0, 0));
+	}
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the body must not be null")));
+	leads = read_body(PG_GETARG_JSONB_P(0), &user_id);
+
+	SPI_connect();
+	db_use_extension();
+	foreach(lc, lead_sources_load())
+		try_source(leads, user_id, lfirst(lc));
+	enqueue = enqueue_begin("webhook", 0, 0);
+	queue_leads(enqueue, leads, user_id);
+	queued = enqueue->n_queued;
+	refused = enqueue->n_refused;
+	SPI_finish();
+	set_status("202");
+	PG_RETURN_DATUM(answer(true, NULL, NULL, queued, refused));
+}

@@ -1,0 +1,97 @@
+/*
+ * lead_sources.c
+ *		The application's attached tables, and reading leads from them in a
+ *		backend.
+ *
+ * What reads a table here runs with its owner's rights and no more: columns
+ * may be of types, with casts and policies, of anybody's making.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "db/lead_sources.h"
+#include "db/statement.h"
+
+static Statement select_sources = {
+	.sql = "SELECT id, relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources ORDER BY id",
+	.nargs = 0
+};
+
+static bool
+relation_owner(Oid relation, Oid *owner)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+List *
+lead_sources_load(void)
+{
+	List	   *sources = NIL;
+	bool		isnull;
+
+	statement_execute(&select_sources, NULL, NULL, true, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		LeadSource *source = palloc0(sizeof(LeadSource));
+
+		source->id = DatumGetInt32(spi_datum(i, 1, &isnull));
+		source->relation = DatumGetObjectId(spi_datum(i, 2, &isnull));
+		source->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(i, 3, &isnull)));
+		if (relation_owner(source->relation, &source->owner))
+			sources = lappend(sources, source);
+	}
+	return sources;
+}
+
+Portal
+lead_source_open(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+{
+	StringInfoData sql;
+	Oid			types[2] = {TEXTARRAYOID, TEXTARRAYOID};
+	Datum		values[2];
+	SavedUser	saved;
+	Portal		portal;
+	int			n = 1;
+
+	db_become_restricted(source->owner, &saved);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s WHERE %s",
+					 lead_columns_select(source->columns, source->relation),
+					 lead_columns_match(source->columns, source->relation,
+										LEAD_FIELD_USER_ID, 1));
+	values[0] = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(user_id)},
+												1, TEXTOID, -1, false, TYPALIGN_INT));
+	if (lead_ids != NULL)
+	{
+		appendStringInfo(&sql, " AND %s",
+						 lead_columns_match(source->columns, source->relation,
+											LEAD_FIELD_ID, 2));
+		values[1] = PointerGetDatum(lead_ids);
+		n = 2;
+	}
+	portal = SPI_cursor_open_with_args(NULL, sql.data, n, types, values, NULL, false,
+									   CURSOR_OPT_NO_SCROLL);
+	db_restore_user(&saved);
+	return portal;
+}
+
+void
+lead_source_fetch(const LeadSource *source, Portal portal, long count)
+{
+	SavedUser	saved;
+
+	db_become_restricted(source->owner, &saved);
+	SPI_cursor_fetch(portal, true, count);
+	db_restore_user(&saved);
+}

@@ -1,0 +1,36 @@
+/*
+ * lead_sources.h
+ *		The application's attached tables, and reading leads from them.
+ */
+#ifndef ECHOSYNC_LEAD_SOURCES_H
+#define ECHOSYNC_LEAD_SOURCES_H
+
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+
+#include "db/lead_columns.h"
+
+typedef struct LeadSource
+{
+	int			id;
+	Oid			relation;
+	Oid			owner;
+	LeadColumns *columns;
+} LeadSource;
+
+/*
+ * All attached tables that exist, in the current memory context.  The caller
+ * is connected to SPI as the extension's owner.
+ */
+extern List *lead_sources_load(void);
+
+/*
+ * A cursor over a user's leads of one table, as (id text, lead jsonb); those
+ * listed, or all if lead_ids is NULL.  Runs, as do its fetches by
+ * lead_source_fetch, as the table's owner in a security-restricted operation.
+ */
+extern struct PortalData *lead_source_open(const LeadSource *source, const char *user_id,
+										   ArrayType *lead_ids);
+extern void lead_source_fetch(const LeadSource *source, struct PortalData *portal, long count);
+
+#endif							/* ECHOSYNC_LEAD_SOURCES_H */

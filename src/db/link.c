@@ -1,0 +1,46 @@
+/*
+ * link.c
+ *		Reading rows of crm_lead_links.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "db/link.h"
+#include "db/statement.h"
+
+/* Copy a bytea of exactly this size; false for null or another size. */
+static bool
+copy_bytes(uint64 row, int column, uint8 *to, int size)
+{
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
+
+	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != size)
+		return false;
+	memcpy(to, VARDATA_ANY(DatumGetByteaPP(value)), size);
+	return true;
+}
+
+void
+link_from_row(uint64 row, int first, CrmLink *link)
+{
+	char	   *match;
+	bool		isnull;
+	Datum		created_at;
+
+	memset(link, 0, sizeof(*link));
+	link->record_id = spi_text(row, first);
+	if (link->record_id == NULL)
+		return;
+	match = spi_text(row, first + 1);
+	for (int m = CRM_MATCH_CREATED; m <= CRM_MATCH_SHARED_PHONE; m++)
+	{
+		if (strcmp(match, crm_match_names[m]) == 0)
+			link->match = m;
+	}
+	link->has_digest = copy_bytes(row, first + 2, link->digest, LEAD_DIGEST_SIZE);
+	(void) copy_bytes(row, first + 3, link->note_digest, LEAD_DIGEST_LEN);
+	created_at = spi_datum(row, first + 4, &isnull);
+	link->created_at = isnull ? 0 : DatumGetTimestampTz(created_at);
+}
