@@ -15,10 +15,10 @@ CREATE FUNCTION echosync_find_integration(id uuid) RETURNS crm_integrations
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations;
+    integration @extschema@.crm_integrations;
 BEGIN
     PERFORM @extschema@.echosync_require_user();
-    SELECT i.* INTO found FROM @extschema@.crm_integrations i
+    SELECT i.* INTO integration FROM @extschema@.crm_integrations i
      WHERE i.id = echosync_find_integration.id
        AND @extschema@.echosync_may_see(i.user_id, 'admin');
     IF NOT FOUND THEN
@@ -26,7 +26,7 @@ BEGIN
             USING ERRCODE = 'PT404',
                   HINT = 'SELECT id, crm_type FROM crm_integrations lists yours.';
     END IF;
-    RETURN found;
+    RETURN integration;
 END
 $$;
 COMMENT ON FUNCTION echosync_find_integration(uuid) IS 'A connection that the caller may manage, or PT404: the same for another''s id and for no id.';
@@ -40,17 +40,17 @@ CREATE FUNCTION echosync_update_integration(id uuid, settings jsonb) RETURNS crm
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
     result @extschema@.crm_integrations;
 BEGIN
     -- Locked before it is merged: two concurrent changes must both survive.
-    PERFORM FROM @extschema@.crm_integrations i WHERE i.id = found.id FOR NO KEY UPDATE;
+    PERFORM FROM @extschema@.crm_integrations i WHERE i.id = integration.id FOR NO KEY UPDATE;
     UPDATE @extschema@.crm_integrations i
        SET settings = @extschema@.echosync_settings_merge(i.settings, echosync_update_integration.settings, i.crm_type),
            updated_at = clock_timestamp()
-     WHERE i.id = found.id
+     WHERE i.id = integration.id
     RETURNING i.* INTO result;
-    PERFORM @extschema@.echosync_wake(found.id);
+    PERFORM @extschema@.echosync_wake(integration.id);
     RETURN result;
 END
 $$;
@@ -71,11 +71,11 @@ CREATE FUNCTION echosync_pause(id uuid) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
 BEGIN
-    IF found.status <> 'error' THEN
-        PERFORM @extschema@.echosync_set_status(found.id, 'paused', 'by_user');
-        PERFORM @extschema@.echosync_wake(found.id);
+    IF integration.status <> 'error' THEN
+        PERFORM @extschema@.echosync_set_status(integration.id, 'paused', 'by_user');
+        PERFORM @extschema@.echosync_wake(integration.id);
     END IF;
 END
 $$;
@@ -85,17 +85,17 @@ CREATE FUNCTION echosync_resume(id uuid) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
 BEGIN
-    IF found.status = 'error' THEN
+    IF integration.status = 'error' THEN
         RAISE EXCEPTION 'the CRM refuses the credential of this connection'
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = CASE found.credential_kind
+                  HINT = CASE integration.credential_kind
                          WHEN 'oauth' THEN 'Connect again through echosync_oauth_authorize(); the queue is kept.'
                          ELSE 'Connect again with echosync_connect(); the queue is kept.' END;
     END IF;
-    PERFORM @extschema@.echosync_set_status(found.id, 'active', NULL);
-    PERFORM @extschema@.echosync_wake(found.id);
+    PERFORM @extschema@.echosync_set_status(integration.id, 'active', NULL);
+    PERFORM @extschema@.echosync_wake(integration.id);
 END
 $$;
 COMMENT ON FUNCTION echosync_resume(uuid) IS 'Goes on sending for a paused connection, in the order of the queue.';
@@ -104,25 +104,25 @@ CREATE FUNCTION echosync_disconnect(id uuid) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
 BEGIN
-    DELETE FROM @extschema@.crm_integrations i WHERE i.id = found.id;   -- and its credential
+    DELETE FROM @extschema@.crm_integrations i WHERE i.id = integration.id;   -- and its credential
     INSERT INTO @extschema@.crm_disconnected (id, user_id, crm_type, crm_account)
-         VALUES (found.id, found.user_id, found.crm_type, found.crm_account)
+         VALUES (integration.id, integration.user_id, integration.crm_type, integration.crm_account)
     ON CONFLICT ON CONSTRAINT crm_disconnected_user_id_crm_type_key
       DO UPDATE SET id = excluded.id, crm_account = excluded.crm_account,
                     disconnected_at = excluded.disconnected_at;
     INSERT INTO @extschema@.crm_sync_logs
            (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)
-    SELECT DISTINCT ON (q.lead_id) found.id, found.user_id, found.crm_type, q.lead_id,
+    SELECT DISTINCT ON (q.lead_id) integration.id, integration.user_id, integration.crm_type, q.lead_id,
            q.sync_type, 'none', 'skipped', 'disconnected', q.queued_at
-      FROM @extschema@.crm_sync_queue q WHERE q.integration_id = found.id
+      FROM @extschema@.crm_sync_queue q WHERE q.integration_id = integration.id
      ORDER BY q.lead_id, q.id;
-    DELETE FROM @extschema@.crm_sync_queue q WHERE q.integration_id = found.id;
-    DELETE FROM @extschema@.crm_dead_letters d WHERE d.integration_id = found.id;
+    DELETE FROM @extschema@.crm_sync_queue q WHERE q.integration_id = integration.id;
+    DELETE FROM @extschema@.crm_dead_letters d WHERE d.integration_id = integration.id;
     UPDATE @extschema@.crm_sync_runs r SET finished_at = clock_timestamp()
-     WHERE r.integration_id = found.id AND r.finished_at IS NULL;
-    PERFORM @extschema@.echosync_wake(found.id);
+     WHERE r.integration_id = integration.id AND r.finished_at IS NULL;
+    PERFORM @extschema@.echosync_wake(integration.id);
 END
 $$;
 COMMENT ON FUNCTION echosync_disconnect(uuid) IS 'Destroys the credential, cancels what is queued, keeps the log. What is in flight finishes within the request timeout and is logged.';

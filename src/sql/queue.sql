@@ -22,12 +22,12 @@ CREATE FUNCTION echosync_retry_failed(id uuid, lead_ids text[] DEFAULT NULL) RET
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
     n bigint;
 BEGIN
     WITH taken AS (
         DELETE FROM @extschema@.crm_dead_letters d
-         WHERE d.integration_id = found.id
+         WHERE d.integration_id = integration.id
            AND (lead_ids IS NULL OR d.lead_id = ANY (lead_ids))
         RETURNING d.*
     ), queued AS (
@@ -43,7 +43,7 @@ BEGIN
         ON CONFLICT (integration_id, lead_id) DO UPDATE SET intent_at = excluded.intent_at
     )
     SELECT count(*) INTO n FROM queued;
-    PERFORM @extschema@.echosync_wake(found.id);
+    PERFORM @extschema@.echosync_wake(integration.id);
     RETURN n;
 END
 $$;
@@ -53,11 +53,11 @@ CREATE FUNCTION echosync_discard_failed(id uuid, lead_ids text[] DEFAULT NULL) R
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
     n bigint;
 BEGIN
     DELETE FROM @extschema@.crm_dead_letters d
-     WHERE d.integration_id = found.id
+     WHERE d.integration_id = integration.id
        AND (lead_ids IS NULL OR d.lead_id = ANY (lead_ids));
     GET DIAGNOSTICS n = ROW_COUNT;
     RETURN n;

@@ -12,8 +12,6 @@ my $t = EchosyncTest->start;
 my $user = $t->user(lofty => 1, fub => 1);
 my %lead;
 
-sub base64_of { return pack('u0', $_[0]) }
-
 $t->behaviour('of five leads the two that may be contacted appear in each CRM', sub {
 	# One statement, as applications insert.
 	my $ids = $t->sql_as(undef, <<"SQL");
