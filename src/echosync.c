@@ -13,6 +13,7 @@
 #include "config/settings.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
+#include "worker/step_aside.h"
 
 PG_MODULE_MAGIC;
 
@@ -29,5 +30,6 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	shared_install_hooks();
+	step_aside_install_hook();
 	launcher_register();
 }

@@ -19,8 +19,10 @@
 #include "utils/uuid.h"
 
 #include "api/identity.h"
+#include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "crm/json.h"
 #include "db/integration.h"
 #include "db/oauth_state.h"
 #include "db/statement.h"
@@ -31,6 +33,7 @@ PG_FUNCTION_INFO_V1(echosync_connect);
 PG_FUNCTION_INFO_V1(echosync_oauth_authorize);
 PG_FUNCTION_INFO_V1(echosync_oauth_callback);
 PG_FUNCTION_INFO_V1(echosync_test_connection);
+PG_FUNCTION_INFO_V1(echosync_import_integration);
 
 static Statement find_integration = {
 	.sql = "SELECT (i).id, (i).crm_account_label FROM @schema@.echosync_find_integration($1) AS i",
@@ -336,4 +339,69 @@ echosync_test_connection(PG_FUNCTION_ARGS)
 	values[2] = CStringGetTextDatum(reply->account_label[0] ? reply->account_label : reply->account_id);
 	nulls[2] = reply->account_label[0] == '\0' && reply->account_id[0] == '\0';
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* The credentials of the earlier application: JSON under its own names. */
+static bool
+credential_from_json(const char *plain, CrmCredential *credential)
+{
+	Jsonb	   *parsed = json_parse(plain, strlen(plain));
+	JsonbContainer *object;
+
+	if (parsed == NULL || !JB_ROOT_IS_OBJECT(parsed))
+		return false;
+	object = &parsed->root;
+	credential->kind = CRM_CREDENTIAL_API_KEY;
+	credential->secret = json_get_text(object, "api_key");
+	if (credential->secret == NULL)
+		credential->secret = json_get_text(object, "apiKey");
+	if (credential->secret != NULL)
+		return true;
+	credential->kind = CRM_CREDENTIAL_OAUTH;
+	credential->secret = json_get_text(object, "access_token");
+	credential->refresh_token = json_get_text(object, "refresh_token");
+
+	/* When it ends is not trusted: refreshed before its first use. */
+	credential->expires_at = 1;
+	return credential->secret != NULL && credential->refresh_token != NULL;
+}
+
+/*
+ * Bring over a connection of the earlier application, credential and all.
+ * The CRM is not asked; echosync_test_connection() does that.
+ */
+Datum
+echosync_import_integration(PG_FUNCTION_ARGS)
+{
+	const CrmProvider *provider = require_provider(fcinfo, 1);
+	MailReply	nothing = {0};
+	CrmCredential credential = {0};
+	const char *reason;
+	char	   *plain;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only superusers may call echosync_import_integration()"),
+				 errhidestmt(true)));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("user_id and sealed must not be null"), errhidestmt(true)));
+	plain = seal_open(text_to_cstring(PG_GETARG_TEXT_PP(2)), "", &reason);
+	if (plain == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("could not open the sealed credential"),
+				 errdetail_internal("%s.", reason),
+				 errhint("INTEGRATION_ENCRYPTION_KEY and INTEGRATION_ENCRYPTION_SALT must be those of the earlier application."),
+				 errhidestmt(true)));
+	if (!credential_from_json(plain, &credential))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the sealed credential holds neither an API key nor a pair of tokens"),
+				 errhidestmt(true)));
+	seal_wipe(plain);
+	PG_RETURN_DATUM(store(text_to_cstring(PG_GETARG_TEXT_PP(0)), provider,
+						  settings_argument(fcinfo, 3), &credential, &nothing));
 }

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <unistd.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
@@ -15,11 +17,14 @@
 #include "utils/uuid.h"
 
 #include "config/seal.h"
+#include "config/secrets.h"
+#include "config/settings.h"
 #include "db/integration.h"
 #include "db/statement.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_worker_list);
+PG_FUNCTION_INFO_V1(echosync_installation);
 PG_FUNCTION_INFO_V1(echosync_settings_merge);
 PG_FUNCTION_INFO_V1(echosync_encrypt);
 PG_FUNCTION_INFO_V1(echosync_decrypt);
@@ -88,6 +93,37 @@ echosync_worker_list(PG_FUNCTION_ARGS)
 			put_worker(result, &copy, copy.last_error);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * What the doctor cannot see in tables: is the library preloaded, its version,
+ * what is wrong with the secrets (names and lines, never values), which URLs
+ * and CA file are in force.
+ */
+Datum
+echosync_installation(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	const char *problem = secrets_problem();
+	const Secrets *secrets = secrets_current();
+	Datum		values[7] = {0};
+	bool		nulls[7] = {0};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = BoolGetDatum(shared_state != NULL);
+	values[1] = CStringGetTextDatum(ECHOSYNC_VERSION);
+	values[2] = CStringGetTextDatum(echosync_env_file);
+	nulls[2] = echosync_env_file[0] == '\0';
+	nulls[3] = problem == NULL;
+	if (problem != NULL)
+		values[3] = CStringGetTextDatum(problem);
+	values[4] = BoolGetDatum(secrets->followupboss_client_id != NULL &&
+							 secrets->followupboss_client_secret != NULL &&
+							 echosync_redirect_url[0] != '\0');
+	values[5] = BoolGetDatum(secrets->n_webhook_secrets > 0);
+	values[6] = BoolGetDatum(echosync_ca_file[0] == '\0' || access(echosync_ca_file, R_OK) == 0);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 Datum

@@ -65,8 +65,8 @@ DECLARE
     user_relations CONSTANT text[] := ARRAY[
         'crm_integrations', 'crm_sync_queue', 'crm_lead_links', 'crm_sync_logs', 'crm_sync_runs',
         'crm_dead_letters', 'echosync_status', 'echosync_runs', 'echosync_dead_letters'];
-    monitor_functions CONSTANT text[] := ARRAY['echosync_level_monitor()', 'echosync_worker_list()'];
-    monitor_relations CONSTANT text[] := ARRAY['echosync_status', 'echosync_workers', 'echosync_runs', 'echosync_dead_letters'];
+    monitor_functions CONSTANT text[] := ARRAY['echosync_level_monitor()', 'echosync_worker_list()', 'echosync_doctor()'];
+    monitor_relations CONSTANT text[] := ARRAY['echosync_status', 'echosync_workers', 'echosync_runs', 'echosync_dead_letters', 'echosync_metrics'];
     functions text[] := everybody;
     relations text[] := '{}';
     object text;

@@ -35,6 +35,7 @@
 #include "config/settings.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
+#include "worker/step_aside.h"
 
 #define LAUNCHER_TICK_MS 60000
 #define RESTART_FIRST_MS 1000
@@ -266,10 +267,14 @@ worker_start(KnownDatabase *known, int index)
 	return ok;
 }
 
-/* Look after workers that have ended. */
-static void
+/*
+ * Look after workers that have ended; true if any has, since its database may
+ * be gone as well.
+ */
+static bool
 workers_reap(TimestampTz now)
 {
+	bool		any = false;
 	ListCell   *lc;
 
 	foreach(lc, started)
@@ -281,6 +286,7 @@ workers_reap(TimestampTz now)
 
 		if (GetBackgroundWorkerPid(worker->handle, &pid) != BGWH_STOPPED)
 			continue;
+		any = true;
 		exit = slot_release(worker->slot);
 		started = foreach_delete_current(started, lc);
 		pfree(worker->handle);
@@ -295,6 +301,7 @@ workers_reap(TimestampTz now)
 															Min(RESTART_FIRST_MS << Min(known->failures - 1, 6),
 																RESTART_MAX_MS));
 	}
+	return any;
 }
 
 /* Start what is missing; returns when to look again, 0 for no particular time. */
@@ -308,7 +315,7 @@ workers_start(TimestampTz now)
 	{
 		KnownDatabase *known = lfirst(lc);
 
-		if (known->absent)
+		if (known->absent || step_aside_wanted(known->oid))
 			continue;
 		if (known->not_before > now)
 		{
@@ -421,6 +428,7 @@ echosync_launcher_main(Datum arg)
 		TimestampTz now = GetCurrentTimestamp();
 		TimestampTz next;
 		long		timeout;
+		bool		scan;
 
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -429,12 +437,13 @@ echosync_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 			next_scan = 0;
 		}
-		if (requests_take() || now >= next_scan)
+		scan = requests_take();
+		scan |= workers_reap(now);
+		if (scan || now >= next_scan)
 		{
 			databases_scan();
 			next_scan = TimestampTzPlusMilliseconds(now, LAUNCHER_TICK_MS);
 		}
-		workers_reap(now);
 		next = workers_start(now);
 		if (next == 0 || next > next_scan)
 			next = next_scan;

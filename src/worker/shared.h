@@ -21,6 +21,7 @@
 #define SHARED_MAX_WORKERS 64
 #define SHARED_MAX_HINTS 128
 #define SHARED_MAX_REQUESTS 64
+#define SHARED_MAX_VACATED 16
 
 /* What a worker is doing; names in worker_state_names, shown by echosync_workers. */
 typedef enum WorkerState
@@ -82,6 +83,11 @@ typedef struct SharedState
 	int			n_requests;
 	bool		scan_requested; /* look at pg_database again */
 	Oid			requests[SHARED_MAX_REQUESTS];	/* databases that want a worker */
+	struct
+	{
+		pid_t		owner;		/* backend; 0: free */
+		Oid			database;
+	}			vacated[SHARED_MAX_VACATED];	/* see step_aside.c */
 	WorkerSlot	slots[SHARED_MAX_WORKERS];
 } SharedState;
 

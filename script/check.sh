@@ -1,0 +1,150 @@
+#!/bin/bash
+# Every test, on a copy of the tree and throwaway clusters; leaves nothing behind.
+#
+#   script/check.sh              all stages
+#   script/check.sh tap unit     these stages only: lint unit fakes regress pgtap tap
+#
+# TESTS="003 007" runs only the TAP files whose names contain one of the words.
+# CHECK_LOGS=DIR keeps the logs of a failed run there.
+#
+# The build is installed into the server's own folders, since PostgreSQL 15
+# looks nowhere else, and taken out again unless an echosync was there before.
+# shellcheck disable=SC2317,SC2329
+
+. "$(dirname "${BASH_SOURCE[0]}")/sandbox.sh"
+
+BUILD=$SANDBOX/build
+LOGS=$SANDBOX/logs
+STAGES=${*:-lint unit fakes regress pgtap tap}
+FAILED=
+PGXS_DIR=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../.." && pwd)
+
+mkdir "$LOGS"
+
+# stage NAME COMMAND...: runs it with its output in a log, says in one line how
+# it went, shows the log if it went wrong.  The rest is run all the same.
+stage() {
+    local name=$1 status start=$SECONDS summary
+    shift
+    set +e
+    (set -e; "$@") >"$LOGS/$name.log" 2>&1
+    status=$?
+    set -e
+    summary=$(sed -n 's/^# summary: //p' "$LOGS/$name.log" | tail -n 1)
+    if [ "$status" -eq 0 ]; then
+        printf 'ok      %-8s %4d s  %s\n' "$name" "$((SECONDS - start))" "$summary"
+    else
+        printf 'FAILED  %-8s %4d s\n' "$name" "$((SECONDS - start))"
+        sed 's/^/    /' "$LOGS/$name.log"
+        FAILED="$FAILED $name"
+    fi
+}
+
+wanted() { [[ " $STAGES " == *" $1 "* ]]; }
+
+# Whatever the names, in the order of the shell, or nothing at all.
+files() { find "$BUILD/$1" -maxdepth 1 -name "$2" 2>/dev/null | LC_ALL=C sort; }
+
+# The second compiler: gcc has built the copy already, warnings as errors.
+lint() {
+    local clang file n=0
+    clang=$(sed -n 's/^CLANG = *//p' "$PGXS_DIR/src/Makefile.global")
+    for file in $(cd "$BUILD" && find src -name '*.c' | LC_ALL=C sort); do
+        # shellcheck disable=SC2046
+        "${clang:-clang}" -fsyntax-only -std=gnu99 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+            -Wmissing-prototypes -Wpointer-arith -Wdeclaration-after-statement -Wvla -Wformat-security \
+            -I"$BUILD/src" -I"$("$PG_CONFIG" --includedir-server)" $("$PG_CONFIG" --cppflags) -D_GNU_SOURCE \
+            '-DECHOSYNC_VERSION="0"' "$BUILD/$file"
+        n=$((n + 1))
+    done
+    echo "# summary: $n files with gcc and clang, warnings as errors"
+}
+
+unit() {
+    local script
+    for script in "$BUILD"/test/unit/run_*.sh; do
+        [ -e "$script" ] || continue
+        echo "## $(basename "$script")"
+        "$script"
+    done
+    echo "# summary: $(grep -cE '^ok ' "$LOGS/unit.log" || true) assertions"
+}
+
+fakes() {
+    (cd "$BUILD/test/crm" && python3 -B test_fakes.py)
+    echo "# summary: $(sed -nE 's/^Ran ([0-9]+ tests).*/\1/p' "$LOGS/fakes.log") of the fake CRMs"
+}
+
+# Against the cluster that is up, in a database of pg_regress's own.
+regress() {
+    local tests
+    tests=$(files sql '*.sql' | sed 's|.*/||; s|\.sql$||')
+    [ -n "$tests" ] || { echo "# summary: no tests"; return 0; }
+    mkdir -p "$SANDBOX/regress"
+    # shellcheck disable=SC2086
+    "$PGXS_DIR/src/test/regress/pg_regress" --inputdir="$BUILD" --outputdir="$SANDBOX/regress" --bindir="$PGBIN" \
+        --host="$PGHOST" --port="$PGPORT" --user=postgres --encoding=UTF8 $tests ||
+        { cat "$SANDBOX/regress/regression.diffs"; return 1; }
+    echo "# summary: $(wc -w <<<"$tests") files"
+}
+
+# Each file in a fresh database; it finds the fakes by PGOPTIONS-free psql
+# variables of the environment (LOFTY_URL, FUB_URL, FUB_APP_URL, CONTROL_URL).
+pgtap() {
+    local file name
+    export LOFTY_URL FUB_URL FUB_APP_URL CONTROL_URL
+    for file in $(files test/pgtap '*.sql'); do
+        name=pgtap_$(basename "$file" .sql)
+        sql -d postgres -c "CREATE DATABASE \"$name\" ENCODING 'UTF8' TEMPLATE template0"
+        sql -d "$name" -c 'CREATE EXTENSION pgtap'
+        PGDATABASE=$name pg_prove --verbose "$file" || PGTAP_FAILED=yes
+    done
+    [ -z "${PGTAP_FAILED:-}" ]
+    echo "# summary: $(files test/pgtap '*.sql' | wc -l) files, $(grep -cE '^ok ' "$LOGS/pgtap.log" || true) assertions"
+}
+
+# As a user that PostgreSQL runs for, all that is written under the sandbox.
+tap() {
+    local tests word
+    tests=$(files test/t '*.pl')
+    if [ -n "${TESTS:-}" ]; then
+        tests=$(for word in $TESTS; do grep "/[^/]*$word[^/]*$" <<<"$tests"; done | LC_ALL=C sort -u)
+    fi
+    mkdir -p "$SANDBOX/tap/tmp"
+    [ "$(id -u)" -ne 0 ] || chown -R postgres: "$SANDBOX/tap"
+    cd "$SANDBOX/tap"
+    # shellcheck disable=SC2086
+    as_postgres env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE HOME="$SANDBOX/tap" TMPDIR="$SANDBOX/tap/tmp" \
+        TESTDIR="$SANDBOX/tap" PG_CONFIG="$PG_CONFIG" PATH="/usr/local/bin:/usr/bin:/bin:$PATH" \
+        prove --timer -j "${TAP_JOBS:-2}" -I "$BUILD/test/lib" $tests
+    echo "# summary: $(sed -nE 's/^Files=([0-9]+), Tests=([0-9]+).*/\1 files, \2 behaviours/p' "$LOGS/tap.log")"
+}
+
+sandbox_build
+[ "$(id -u)" -ne 0 ] || chmod 755 "$SANDBOX"
+
+! wanted lint || stage lint lint
+! wanted unit || stage unit unit
+! wanted fakes || stage fakes fakes
+if wanted regress || wanted pgtap; then
+    sandbox_start_fakes
+    for crm in lofty fub fub_app; do
+        control POST /knob "{\"crm\":\"$crm\",\"name\":\"rate_limits_off\",\"value\":true}" >/dev/null
+    done
+    sandbox_start_cluster 'echosync.lofty_rate_limit = 1000000' 'echosync.followupboss_rate_limit = 1000000'
+    ! wanted regress || stage regress regress
+    ! wanted pgtap || stage pgtap pgtap
+fi
+! wanted tap || stage tap tap
+
+if [ -n "$FAILED" ]; then
+    if [ -n "${CHECK_LOGS:-}" ]; then
+        mkdir -p "$CHECK_LOGS"
+        cp -r "$LOGS/." "$CHECK_LOGS"
+        cp "$SANDBOX/server.log" "$CHECK_LOGS" 2>/dev/null || true
+        cp -r "$SANDBOX/tap/tmp_check/log" "$CHECK_LOGS/tap" 2>/dev/null || true
+    fi
+    echo "FAILED:$FAILED"
+    exit 1
+fi
+echo "All tests passed in $SECONDS s."
