@@ -23,6 +23,8 @@ static Statement count_crashes = {
 	") INSERT INTO @schema@.crm_sync_attempts AS a (integration_id, lead_id, crashes)"
 	" SELECT DISTINCT u.integration_id, u.lead_id, 1 FROM left_behind l,"
 	" unnest(l.integration_ids, l.lead_ids) u(integration_id, lead_id)"
+	" WHERE EXISTS (SELECT FROM @schema@.crm_sync_queue q"
+	" WHERE q.integration_id = u.integration_id AND q.lead_id = u.lead_id)"
 	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET crashes = a.crashes + 1",
 	.nargs = 2,
 	.argtypes = {INT4OID, INT4OID}
@@ -42,6 +44,15 @@ static Statement delete_old_logs = {
 	" AND l.logged_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(days => $1)",
 	.nargs = 2,
 	.argtypes = {INT4OID, INT8OID}
+};
+
+/* What is remembered of leads that no longer wait for anything. */
+static Statement delete_stale_attempts = {
+	.sql = "DELETE FROM @schema@.crm_sync_attempts a"
+	" WHERE COALESCE(a.intent_at, '-infinity') < pg_catalog.clock_timestamp() - interval '1 day'"
+	" AND NOT EXISTS (SELECT FROM @schema@.crm_sync_queue q"
+	" WHERE q.integration_id = a.integration_id AND q.lead_id = a.lead_id)",
+	.nargs = 0
 };
 
 static void
@@ -86,6 +97,8 @@ logs_body(void *arg)
 	values[1] = Int64GetDatum(LOG_BATCH);
 	statement_execute(&delete_old_logs, values, NULL, false, 0);
 	*(bool *) arg = SPI_processed == LOG_BATCH;
+	if (SPI_processed < LOG_BATCH)
+		statement_execute(&delete_stale_attempts, NULL, NULL, false, 0);
 }
 
 /*
