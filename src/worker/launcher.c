@@ -212,6 +212,26 @@ worker_is_started(Oid database, int index)
 	return false;
 }
 
+/*
+ * Do workers run there that divide the connections among another number?  The
+ * new set starts when the last of them has ended: one owner at a time.
+ */
+static bool
+other_division_running(Oid database)
+{
+	ListCell   *lc;
+
+	foreach(lc, started)
+	{
+		StartedWorker *worker = lfirst(lc);
+
+		if (worker->database == database &&
+			shared_state->slots[worker->slot].n_workers != echosync_workers)
+			return true;
+	}
+	return false;
+}
+
 static void
 say_slots_short(void)
 {
@@ -322,6 +342,8 @@ workers_start(TimestampTz now)
 			next = next == 0 ? known->not_before : Min(next, known->not_before);
 			continue;
 		}
+		if (other_division_running(known->oid))
+			continue;
 		for (int index = 0; index < echosync_workers; index++)
 		{
 			if (!worker_is_started(known->oid, index) && !worker_start(known, index))

@@ -76,7 +76,7 @@ worker_set_state(WorkerState state)
 /* What check_environment found. */
 typedef struct Environment
 {
-	bool		installed;
+	Oid			extension;		/* InvalidOid: not installed */
 	bool		same_version;
 	bool		copy;
 } Environment;
@@ -87,9 +87,9 @@ environment_body(void *arg)
 	Environment *environment = arg;
 	Datum		values[2];
 
-	if (!OidIsValid(db_extension_schema()))
+	environment->extension = get_extension_oid("echosync", true);
+	if (!OidIsValid(environment->extension))
 		return;
-	environment->installed = true;
 	db_use_extension();
 	statement_execute(&select_version, NULL, NULL, false, 1);
 	environment->same_version = SPI_processed == 1 &&
@@ -134,7 +134,7 @@ say_state(WorkerState state)
  * backend says that everything may have changed.  Ends the process where
  * there is nothing to do.
  */
-static void
+void
 check_environment(void)
 {
 	Environment environment = {0};
@@ -142,11 +142,18 @@ check_environment(void)
 
 	if (!worker_transaction("echosync: looking at the extension", environment_body, &environment))
 		return;
-	if (!environment.installed)
+	if (!OidIsValid(environment.extension))
 	{
 		worker->slot->exit = WORKER_EXIT_NO_EXTENSION;
 		proc_exit(0);
 	}
+	if (worker->extension != InvalidOid && worker->extension != environment.extension)
+	{
+		/* Dropped and created again: what we know is of rows that are gone. */
+		worker->slot->exit = WORKER_EXIT_REQUESTED;
+		proc_exit(0);
+	}
+	worker->extension = environment.extension;
 	if (!environment.same_version)
 		state = WORKER_STATE_OTHER_VERSION;
 	else if (environment.copy)
@@ -169,7 +176,7 @@ override_session_settings(void)
 {
 	static const char *const settings[][2] = {
 		{"statement_timeout", "0"},
-		{"lock_timeout", "0"},
+		{"lock_timeout", "250ms"},	/* a net: no wait for a backend is meant */
 		{"idle_in_transaction_session_timeout", "0"},
 		{"idle_session_timeout", "0"},
 		{"default_transaction_read_only", "off"},

@@ -146,8 +146,10 @@ static Statement update_runs = {
 	" FROM (SELECT u.id, pg_catalog.sum(u.synced)::pg_catalog.int8, pg_catalog.sum(u.failed)::pg_catalog.int8,"
 	" pg_catalog.sum(u.skipped)::pg_catalog.int8"
 	" FROM unnest($1, $2, $3, $4) u(id, synced, failed, skipped)"
-	" GROUP BY u.id) n(id, synced, failed, skipped)"
-	" WHERE r.id = n.id",
+	" GROUP BY u.id) n(id, synced, failed, skipped),"
+	" LATERAL (SELECT h.id FROM @schema@.crm_sync_runs h WHERE h.id = n.id"
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) held"
+	" WHERE r.id = held.id",
 	.nargs = 4,
 	.argtypes = {INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
 };
@@ -704,6 +706,7 @@ commit_one_by_one(List *jobs)
 {
 	ListCell   *lc;
 
+	check_environment();		/* is the extension still there? */
 	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);

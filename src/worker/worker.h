@@ -159,6 +159,7 @@ typedef struct Worker
 {
 	WorkerSlot *slot;
 	Oid			database;
+	Oid			extension;
 	int			index;
 	int			n_workers;
 	HttpEngine *engine;
@@ -186,6 +187,9 @@ extern Worker *worker;
 
 /* Append to one of the worker's lists, which outlive a transaction. */
 extern void worker_list_append(List **list, void *element);
+
+/* main.c: may this worker send; ends the process where it has nothing to do */
+extern void check_environment(void);
 
 /* connection.c: what is known of a connection, and when it is looked at */
 extern void connections_init(void);
