@@ -278,6 +278,13 @@ seal_open(const char *sealed, const char *context, const char **reason)
 }
 
 bool
+seal_ready(void)
+{
+	ring_load();
+	return ring_len > 0;
+}
+
+bool
 seal_is_current(const char *sealed)
 {
 	ring_load();

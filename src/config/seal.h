@@ -19,6 +19,9 @@ extern char *seal_text(const char *plain, const char *context);
  */
 extern char *seal_open(const char *sealed, const char *context, const char **reason);
 
+/* May anything be sealed: is there a key in force? */
+extern bool seal_ready(void);
+
 /* Was it sealed with the current key?  (Rotation leaves those alone.) */
 extern bool seal_is_current(const char *sealed);
 

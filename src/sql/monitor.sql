@@ -73,7 +73,7 @@ BEGIN
     SELECT count(*) AS workers, string_agg(DISTINCT w.state, ', ') AS states,
            max(w.last_error) AS last_error INTO one
       FROM @extschema@.echosync_worker_list() w WHERE w.database = current_database();
-    check_name := 'worker'; ok := one.workers > 0 AND one.states NOT IN ('copy', 'no_key', 'other_version', 'disabled');
+    check_name := 'worker'; ok := one.workers > 0 AND one.states NOT IN ('copy', 'no_key', 'wrong_key', 'other_version', 'disabled');
     detail := CASE WHEN one.workers = 0 THEN 'no worker runs in this database'
                    ELSE format('%s running, state %s%s', one.workers, one.states,
                                coalesce('; last error: ' || one.last_error, '')) END;
@@ -82,6 +82,7 @@ BEGIN
                  WHEN one.states = 'copy' THEN 'This database is a restored copy. When the original no longer sends: SELECT echosync_adopt();'
                  WHEN one.states = 'disabled' THEN 'ALTER SYSTEM SET echosync.enabled = on; SELECT pg_reload_conf();'
                  WHEN one.states = 'no_key' THEN 'See the check "secrets".'
+                 WHEN one.states = 'wrong_key' THEN 'Put the key that sealed the credentials back, or into INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then SELECT pg_reload_conf();'
                  ELSE 'ALTER EXTENSION echosync UPDATE;' END;
     RETURN NEXT;
 

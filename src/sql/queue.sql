@@ -98,10 +98,13 @@ COMMENT ON FUNCTION echosync_wake_now() IS 'Wakes the worker at once. Internal.'
 CREATE FUNCTION echosync_adopt() RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    kept text;
 BEGIN
+    SELECT max(i.key_check) INTO kept FROM @extschema@.crm_instance i;
     DELETE FROM @extschema@.crm_instance;
-    INSERT INTO @extschema@.crm_instance (system_identifier, database_oid)
-    SELECT s.system_identifier, d.oid
+    INSERT INTO @extschema@.crm_instance (system_identifier, database_oid, key_check)
+    SELECT s.system_identifier, d.oid, kept
       FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
     PERFORM @extschema@.echosync_wake();
 END

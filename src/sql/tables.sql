@@ -194,9 +194,11 @@ COMMENT ON TABLE crm_oauth_states IS 'OAuth flows under way: the SHA-256 of each
 CREATE TABLE crm_instance (
     system_identifier bigint NOT NULL,
     database_oid oid NOT NULL,
+    key_check text,
     stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE crm_instance IS 'The database that these rows belong to. A restored or cloned database finds another''s stamp here and sends nothing until echosync_adopt().';
+COMMENT ON COLUMN crm_instance.key_check IS 'A known text, sealed: shows at start whether the key in force is the one that sealed the credentials.';
 
 SELECT pg_catalog.pg_extension_config_dump('crm_integrations', '');
 SELECT pg_catalog.pg_extension_config_dump('crm_credentials', '');

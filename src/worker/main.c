@@ -28,11 +28,14 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 #include "worker/worker.h"
 
 #define TICK_MS 60000
+#define KEY_CHECK_TEXT "echosync"
+#define KEY_CHECK_CONTEXT "key check"
 #define MAX_BODY (4 * 1024 * 1024)
 
 PGDLLEXPORT void echosync_worker_main(Datum arg);
@@ -73,13 +76,45 @@ worker_set_state(WorkerState state)
 	pg_atomic_write_u32(&worker->slot->state, state);
 }
 
+static Statement select_key_check = {
+	.sql = "SELECT i.key_check FROM @schema@.crm_instance i LIMIT 1",
+	.nargs = 0
+};
+static Statement update_key_check = {
+	.sql = "UPDATE @schema@.crm_instance SET key_check = $1",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
 /* What check_environment found. */
 typedef struct Environment
 {
 	Oid			extension;		/* InvalidOid: not installed */
 	bool		same_version;
 	bool		copy;
+	bool		wrong_key;
 } Environment;
+
+/* The first key is taken at its word; from then on it, or its successor, counts. */
+static void
+check_key(Environment *environment)
+{
+	const char *reason;
+	char	   *sealed;
+	Datum		value;
+
+	if (!seal_ready())
+		return;
+	statement_execute(&select_key_check, NULL, NULL, false, 1);
+	sealed = SPI_processed == 1 ? spi_text(0, 1) : NULL;
+	if (sealed != NULL)
+		environment->wrong_key = seal_open(sealed, KEY_CHECK_CONTEXT, &reason) == NULL;
+	if (sealed == NULL || (!environment->wrong_key && !seal_is_current(sealed)))
+	{
+		value = CStringGetTextDatum(seal_text(KEY_CHECK_TEXT, KEY_CHECK_CONTEXT));
+		statement_execute(&update_key_check, &value, NULL, false, 0);
+	}
+}
 
 static void
 environment_body(void *arg)
@@ -101,6 +136,7 @@ environment_body(void *arg)
 	statement_execute(&stamp_instance, values, NULL, false, 0);
 	statement_execute(&check_instance, values, NULL, false, 1);
 	environment->copy = SPI_processed > 0;
+	check_key(environment);
 }
 
 /* Say a change of state once. */
@@ -125,6 +161,10 @@ say_state(WorkerState state)
 		ereport(LOG,
 				(errmsg("echosync: no usable encryption key; nothing is sent"),
 				 errhint("Set INTEGRATION_ENCRYPTION_KEY and INTEGRATION_ENCRYPTION_SALT in the file that echosync.env_file names, then reload.")));
+	else if (state == WORKER_STATE_WRONG_KEY)
+		ereport(LOG,
+				(errmsg("echosync: the encryption key is not the one that sealed this database's credentials; nothing is sent"),
+				 errhint("Restore the key, or list it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then reload.")));
 	else if (state == WORKER_STATE_DISABLED)
 		ereport(LOG, (errmsg("echosync: disabled by echosync.enabled; nothing is sent")));
 }
@@ -162,6 +202,8 @@ check_environment(void)
 		state = WORKER_STATE_DISABLED;
 	else if (secrets_current()->encryption_key == NULL)
 		state = WORKER_STATE_NO_KEY;
+	else if (environment.wrong_key)
+		state = WORKER_STATE_WRONG_KEY;
 	worker->may_send = state == WORKER_STATE_IDLE;
 	worker_set_state(state);
 	say_state(state);

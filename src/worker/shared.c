@@ -24,7 +24,7 @@
 #include "worker/shared.h"
 
 const char *const worker_state_names[] = {
-	"none", "starting", "idle", "draining", "disabled", "no_key", "copy",
+	"none", "starting", "idle", "draining", "disabled", "no_key", "wrong_key", "copy",
 	"other_version"
 };
 

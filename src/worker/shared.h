@@ -32,6 +32,7 @@ typedef enum WorkerState
 	WORKER_STATE_DRAINING,		/* requests under way */
 	WORKER_STATE_DISABLED,		/* echosync.enabled is off */
 	WORKER_STATE_NO_KEY,		/* secrets not usable: nothing is sent */
+	WORKER_STATE_WRONG_KEY,		/* not the key that sealed the credentials */
 	WORKER_STATE_COPY,			/* restored or cloned database: echosync_adopt() */
 	WORKER_STATE_OTHER_VERSION	/* schema of another version than the library */
 } WorkerState;
