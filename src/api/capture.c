@@ -351,15 +351,21 @@ note_add(void)
 	return &notes[n_notes++];
 }
 
-/* Note one version of a row; leads without id or user cannot be anybody's. */
+/*
+ * Note one version of a row.  Leads without id or user cannot be anybody's, and
+ * those of a user without a connection cost no more than this look.
+ */
 static void
 note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 {
-	char	   *lead_id = field_text(entry, slot, LEAD_FIELD_ID, 0);
 	char	   *user_id = field_text(entry, slot, LEAD_FIELD_USER_ID, 0);
+	char	   *lead_id;
 	CaptureNote *note;
 
-	if (lead_id == NULL || user_id == NULL)
+	if (user_id == NULL || targets_of_user(user_id)->n == 0)
+		return;
+	lead_id = field_text(entry, slot, LEAD_FIELD_ID, 0);
+	if (lead_id == NULL)
 		return;
 	note = note_add();
 	note->lead_id = MemoryContextStrdup(notes_context, lead_id);
@@ -443,48 +449,24 @@ drop_moved(CaptureNote *set, int n)
 	hash_destroy(alive);
 }
 
-/* The distinct users of notes, as text[]; notes of one user are often adjacent. */
-static Datum
-users_of(const CaptureNote *set, int n)
-{
-	RowSet	   *users = rowset_make(1, (Oid[]) {TEXTOID});
-	const char *last = NULL;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (set[i].gone || (last != NULL && strcmp(last, set[i].user_id) == 0))
-			continue;
-		last = set[i].user_id;
-		rowset_row(users);
-		rowset_text(users, last);
-	}
-	return users->n_rows > 0 ? rowset_array(users, 0) : (Datum) 0;
-}
-
 static void
 queue_changed(const CaptureNote *set, int n)
 {
-	Datum		users = users_of(set, n);
-	Enqueue    *enqueue;
-	TargetList *list;
+	Enqueue    *enqueue = enqueue_begin("auto", 0, 0);
 
-	if (users == (Datum) 0)
-		return;
-	list = enqueue_targets(users, true);
-	if (list->n == 0)
-		return;
-	enqueue = enqueue_begin("auto", 0, 0);
 	for (int i = 0; i < n; i++)
 	{
-		Target	   *target;
+		const TargetList *list;
 
 		if (set[i].gone)
 			continue;
-		target = enqueue_first_target(list, set[i].user_id);
-		for (; target != NULL && target < list->targets + list->n &&
-			 strcmp(target->user_id, set[i].user_id) == 0; target++)
-			(void) enqueue_lead(enqueue, target, set[i].lead_id, set[i].source_id,
-								set[i].facts_known ? &set[i].facts : NULL, (Datum) 0);
+		list = targets_of_user(set[i].user_id);
+		for (int t = 0; t < list->n; t++)
+		{
+			if (list->targets[t].settings->auto_sync)
+				(void) enqueue_lead(enqueue, &list->targets[t], set[i].lead_id, set[i].source_id,
+									set[i].facts_known ? &set[i].facts : NULL, (Datum) 0);
+		}
 	}
 	enqueue_write(enqueue);
 }
@@ -494,6 +476,7 @@ cancel_deleted(CaptureNote *set, int n)
 {
 	RowSet	   *gone = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
 	int			n_gone = 0;
+	SavedUser	saved;
 
 	for (int i = 0; i < n; i++)
 		n_gone += set[i].gone;
@@ -509,7 +492,11 @@ cancel_deleted(CaptureNote *set, int n)
 		rowset_text(gone, set[i].user_id);
 		rowset_text(gone, set[i].lead_id);
 	}
+	SPI_connect();
+	db_become_owner(&saved);
 	rowset_execute(gone, &cancel_gone);
+	db_restore_user(&saved);
+	SPI_finish();
 }
 
 /* Write the notes of the current nesting level. */
@@ -518,20 +505,22 @@ capture_flush(void)
 {
 	int			level = GetCurrentTransactionNestLevel();
 	int			first = n_notes;
-	SavedUser	saved;
+	MemoryContext flush_context;
+	MemoryContext caller;
 
 	while (first > 0 && notes[first - 1].nest_level == level)
 		first--;
 	if (first == n_notes)
 		return;
 
-	SPI_connect();
+	flush_context = AllocSetContextCreate(CurrentMemoryContext, "echosync flush",
+										  ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(flush_context);
 	db_use_schema(notes_schema);
-	db_become_owner(&saved);
 	cancel_deleted(notes + first, n_notes - first);
 	queue_changed(notes + first, n_notes - first);
-	db_restore_user(&saved);
-	SPI_finish();
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(flush_context);
 
 	n_notes = first;
 	if (n_notes == 0)

@@ -10,32 +10,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
 
 #include "api/enqueue.h"
+#include "db/queue_insert.h"
 #include "worker/shared.h"
-
-static Statement select_targets = {
-	.sql = "SELECT i.id, i.user_id, i.crm_type, i.settings"
-	" FROM @schema@.crm_integrations i"
-	" WHERE i.user_id = ANY ($1)"
-	" ORDER BY i.user_id COLLATE \"C\"",
-	.nargs = 1,
-	.argtypes = {TEXTARRAYOID}
-};
-
-static Statement insert_queue = {
-	.sql = "INSERT INTO @schema@.crm_sync_queue"
-	" (integration_id, priority, lead_id, user_id, source_id, sync_type, run_id, snapshot)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
-	.nargs = 8,
-	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-	INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID, JSONBARRAYOID}
-};
 
 static Statement insert_refused = {
 	.sql = "INSERT INTO @schema@.crm_sync_logs"
@@ -53,55 +35,9 @@ static Statement insert_refused = {
 	TEXTARRAYOID, TEXTARRAYOID}
 };
 
-static const Oid queue_columns[] = {UUIDOID, INT2OID, TEXTOID, TEXTOID, INT4OID,
-TEXTOID, INT8OID, JSONBOID};
+static const Oid queue_columns[] = QUEUE_COLUMNS;
 static const Oid refused_columns[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 TEXTOID};
-
-TargetList *
-enqueue_targets(Datum user_ids, bool auto_sync_only)
-{
-	TargetList *list = palloc0(sizeof(TargetList));
-	MemoryContext caller = CurrentMemoryContext;
-
-	statement_execute(&select_targets, &user_ids, NULL, false, 0);
-	list->targets = MemoryContextAllocZero(caller, sizeof(Target) * (SPI_processed + 1));
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		Target	   *target = &list->targets[list->n];
-		bool		isnull;
-
-		target->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(i, 4, &isnull)));
-		if (auto_sync_only && !target->settings->auto_sync)
-			continue;
-		memcpy(target->id, DatumGetUUIDP(spi_datum(i, 1, &isnull))->data, UUID_LEN);
-		target->user_id = spi_text(i, 2);
-		target->crm_type = spi_text(i, 3);
-		target->provider = crm_provider_by_type(target->crm_type);
-		list->n++;
-	}
-	return list;
-}
-
-Target *
-enqueue_first_target(const TargetList *list, const char *user_id)
-{
-	int			low = 0,
-				high = list->n;
-
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (strcmp(list->targets[middle].user_id, user_id) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == list->n || strcmp(list->targets[low].user_id, user_id) != 0)
-		return NULL;
-	return &list->targets[low];
-}
 
 void
 enqueue_restart(Enqueue *enqueue)
@@ -177,14 +113,17 @@ enqueue_refuse(Enqueue *enqueue, const Target *target, const char *lead_id,
 void
 enqueue_write(Enqueue *enqueue)
 {
-	/*
-	 * The transaction id before the queue ids: the worker relies on it that a
-	 * transaction which has drawn an id is visible as running.
-	 */
-	if (enqueue->queue->n_rows > 0)
-		(void) GetCurrentTransactionId();
-	rowset_execute(enqueue->queue, &insert_queue);
-	rowset_execute(enqueue->refused, &insert_refused);
+	SavedUser	saved;
+
+	queue_insert(enqueue->queue);
+	if (enqueue->refused->n_rows > 0)
+	{
+		SPI_connect();
+		db_become_owner(&saved);
+		rowset_execute(enqueue->refused, &insert_refused);
+		db_restore_user(&saved);
+		SPI_finish();
+	}
 	for (int i = 0; i < enqueue->queue->n_rows; i++)
 		wake_note_integration(DatumGetUUIDP(enqueue->queue->values[0][i]));
 	enqueue_restart(enqueue);

@@ -3,31 +3,13 @@
  *		Deciding for which connections a lead is queued, and queueing by the set.
  *
  * Used by the trigger (capture.c), manual sync and the webhook, so that one
- * rule and one INSERT serve them all.  The caller is connected to SPI and
- * acts as the extension's owner.
+ * rule and one way of inserting serve them all.
  */
 #ifndef ECHOSYNC_ENQUEUE_H
 #define ECHOSYNC_ENQUEUE_H
 
-#include "crm/crm.h"
+#include "api/targets.h"
 #include "db/rowset.h"
-
-/* A connection as far as queueing cares. */
-typedef struct Target
-{
-	uint8		id[16];
-	char	   *user_id;
-	char	   *crm_type;
-	const CrmProvider *provider;
-	IntegrationSettings *settings;
-} Target;
-
-/* Connections sorted by user. */
-typedef struct TargetList
-{
-	Target	   *targets;
-	int			n;
-} TargetList;
 
 typedef struct Enqueue
 {
@@ -39,12 +21,6 @@ typedef struct Enqueue
 	int64		n_queued;
 	int64		n_refused;
 } Enqueue;
-
-/* Connections of these users (text[]); auto_sync_only leaves others out. */
-extern TargetList *enqueue_targets(Datum user_ids, bool auto_sync_only);
-
-/* The first target of a user; following ones are adjacent.  NULL: none. */
-extern Target *enqueue_first_target(const TargetList *list, const char *user_id);
 
 extern Enqueue *enqueue_begin(const char *sync_type, int priority, int64 run_id);
 

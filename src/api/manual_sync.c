@@ -70,14 +70,8 @@ typedef struct ManualRun
 static void
 load_target(Target *target, Datum id)
 {
-	bool		isnull;
-
 	statement_execute(&find_integration, &id, NULL, true, 0);
-	memcpy(target->id, DatumGetUUIDP(spi_datum(0, 1, &isnull))->data, UUID_LEN);
-	target->user_id = spi_text(0, 2);
-	target->crm_type = spi_text(0, 3);
-	target->provider = crm_provider_by_type(target->crm_type);
-	target->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(0, 4, &isnull)));
+	target_from_row(0, target);
 }
 
 /* Which of these leads wait already?  Sets lead_ids[i] to NULL for them. */

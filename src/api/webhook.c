@@ -238,9 +238,7 @@ try_source(List *leads, const char *user_id, const LeadSource *source)
 static void
 queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 {
-	Datum		users = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(user_id)},
-														1, TEXTOID, -1, false, TYPALIGN_INT));
-	TargetList *list = enqueue_targets(users, true);
+	const TargetList *list = targets_of_user(user_id);
 	ListCell   *lc;
 
 	foreach(lc, leads)
@@ -249,8 +247,11 @@ queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 		LeadFacts	facts = lead_facts(lead->lead);
 
 		for (int i = 0; i < list->n; i++)
-			(void) enqueue_lead(enqueue, &list->targets[i], lead->id, lead->source_id, &facts,
-								lead->source_id == 0 ? JsonbPGetDatum(lead->object) : (Datum) 0);
+		{
+			if (list->targets[i].settings->auto_sync)
+				(void) enqueue_lead(enqueue, &list->targets[i], lead->id, lead->source_id, &facts,
+									lead->source_id == 0 ? JsonbPGetDatum(lead->object) : (Datum) 0);
+		}
 	}
 	enqueue_write(enqueue);
 }

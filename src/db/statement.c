@@ -101,6 +101,12 @@ db_use_extension(void)
 	extension_owner = owner;
 }
 
+Oid
+db_schema_oid(void)
+{
+	return schema_oid;
+}
+
 const char *
 db_schema_name(void)
 {

@@ -32,7 +32,8 @@ extern Oid	db_extension_schema(void);
 extern void db_use_extension(void);
 extern void db_use_schema(Oid schema);
 
-/* The quoted schema in use. */
+/* The schema in use, and its quoted name. */
+extern Oid	db_schema_oid(void);
 extern const char *db_schema_name(void);
 
 /* Run a statement; returns SPI's result code, ERROR on failure. */

@@ -132,6 +132,15 @@ CREATE FUNCTION echosync_test_connection(id uuid, OUT ok boolean, OUT message te
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_test_connection(uuid) IS 'Asks the CRM whether the stored credential works and whose it is. Changes nothing.';
 
+CREATE FUNCTION echosync_targets_changed() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_targets_changed() IS 'Makes every backend forget what it knows of connections, for the trigger of attached tables.';
+CREATE TRIGGER echosync_targets_changed AFTER INSERT OR DELETE OR UPDATE OF id, user_id, crm_type, settings ON crm_integrations
+    FOR EACH STATEMENT EXECUTE FUNCTION echosync_targets_changed();
+CREATE TRIGGER echosync_targets_truncated AFTER TRUNCATE ON crm_integrations
+    FOR EACH STATEMENT EXECUTE FUNCTION echosync_targets_changed();
+
 CREATE FUNCTION echosync_announce_status() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$

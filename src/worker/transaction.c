@@ -39,7 +39,7 @@ worker_log_error(const char *what, ErrorData *error)
 		return;
 	}
 	ereport(LOG,
-			(errmsg("echosync: %s failed with SQLSTATE %s", what,
+			(errmsg("%s failed with SQLSTATE %s", what,
 					unpack_sql_state(error->sqlerrcode)),
 			 repeats > 0 ? errdetail("The error before it came %d times more.", repeats) : 0));
 	ereport(DEBUG1, (errmsg_internal("echosync: %s", error->message)));
