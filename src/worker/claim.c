@@ -386,7 +386,12 @@ claim_forget(List *connections)
 	ListCell   *lc;
 
 	foreach(lc, worker->to_read)
-		job_free(lfirst(lc));
+	{
+		Job		   *job = lfirst(lc);
+
+		connections = list_append_unique_ptr(connections, job->connection);
+		job_free(job);
+	}
 	list_free(worker->to_read);
 	worker->to_read = NIL;
 	foreach(lc, connections)

@@ -402,6 +402,20 @@ add_rows_gone(Results *results, const Job *job)
 	}
 }
 
+/*
+ * Is a create (or a note) of this lead still in doubt?  It is if the request
+ * was, or if an earlier doubt was not settled by this session.
+ */
+static bool
+in_doubt(const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	if (outcome->status != CRM_STATUS_FAILED)
+		return false;
+	return outcome->error_class == CRM_ERROR_UNCERTAIN || job->session.uncertain;
+}
+
 static void
 add_dead_letter(Results *results, const Job *job)
 {
@@ -424,22 +438,7 @@ add_dead_letter(Results *results, const Job *job)
 		rowset_null(set);
 	rowset_text(set, outcome->error_code);
 	rowset_text(set, outcome->error_message);
-	rowset_timestamptz(set, outcome->error_class == CRM_ERROR_UNCERTAIN ?
-					   (job->intent_at ? job->intent_at : worker->now) : 0);
-}
-
-/*
- * Is a create (or a note) of this lead still in doubt?  It is if the request
- * was, or if an earlier doubt was not settled by this session.
- */
-static bool
-in_doubt(const Job *job)
-{
-	const CrmOutcome *outcome = &job->session.outcome;
-
-	if (outcome->status != CRM_STATUS_FAILED)
-		return false;
-	return outcome->error_class == CRM_ERROR_UNCERTAIN || job->session.uncertain;
+	rowset_timestamptz(set, in_doubt(job) ? (job->intent_at ? job->intent_at : worker->now) : 0);
 }
 
 static void
@@ -456,7 +455,7 @@ add_finished(Results *results, Job *job)
 	if (verdict == VERDICT_RETRY)
 		add_attempt(results, job, job->attempts + counts_as_try(outcome), retry_due(job),
 					intent_at, outcome->error_code);
-	else if (verdict == VERDICT_RELEASE && intent_at != 0)
+	else if (verdict == VERDICT_RELEASE && (intent_at != 0 || job->intent_at != 0))
 		add_attempt(results, job, job->attempts, 0, intent_at, outcome->error_code);
 	else if (verdict != VERDICT_RELEASE && (job->has_attempts_row || job->intent_at != 0))
 		add_key(results->settled, job);
@@ -616,7 +615,10 @@ settle_failure(Job *job, Verdict verdict)
 	const CrmOutcome *outcome = &job->session.outcome;
 
 	if (is_outage(outcome))
+	{
 		connection_outage(connection, "crm_unreachable");
+		connection_release_jobs(connection);	/* the probe goes alone */
+	}
 	else
 		connection_reached(connection);
 	if (outcome->error_class == CRM_ERROR_CREDENTIAL)
