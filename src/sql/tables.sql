@@ -18,6 +18,8 @@ CREATE TABLE crm_integrations (
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     UNIQUE (user_id, crm_type)
 );
+CREATE INDEX crm_integrations_sendable ON crm_integrations (id)
+    WHERE status = 'active' OR status_reason = 'crm_unreachable';
 COMMENT ON TABLE crm_integrations IS 'Connections: one row for each user and CRM. Credentials are elsewhere (crm_credentials), readable by nobody but the worker.';
 COMMENT ON COLUMN crm_integrations.user_id IS 'The application''s user, any key type as text.';
 COMMENT ON COLUMN crm_integrations.crm_type IS 'followupboss or lofty.';

@@ -118,13 +118,14 @@ static Statement delete_orphans = {
 	.argtypes = {UUIDOID}
 };
 
-/* The connections that have rows, by skipping through the index. */
+/*
+ * The connections that may send and have rows.  One that may not costs nothing,
+ * whatever its backlog: who resumes it wakes us.
+ */
 static Statement select_discover = {
-	.sql = "WITH RECURSIVE found(id) AS ("
-	"(SELECT q.integration_id FROM @schema@.crm_sync_queue q ORDER BY 1 LIMIT 1)"
-	" UNION ALL SELECT (SELECT q.integration_id FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id > f.id ORDER BY 1 LIMIT 1) FROM found f WHERE f.id IS NOT NULL"
-	") SELECT id FROM found WHERE id IS NOT NULL",
+	.sql = "SELECT i.id FROM @schema@.crm_integrations i"
+	" WHERE (i.status = 'active' OR i.status_reason = 'crm_unreachable')"
+	" AND EXISTS (SELECT FROM @schema@.crm_sync_queue q WHERE q.integration_id = i.id)",
 	.nargs = 0
 };
 
