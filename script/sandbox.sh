@@ -11,7 +11,6 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 PGBIN=$("$PG_CONFIG" --bindir)
 SANDBOX=$(mktemp -d /tmp/echosync.XXXXXX)
 FAKES_PID=
-UNINSTALL=no
 
 as_postgres() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -31,22 +30,36 @@ sandbox_clean() {
         kill "$FAKES_PID" 2>/dev/null || true
         wait "$FAKES_PID" 2>/dev/null || true
     fi
-    if [ "$UNINSTALL" = yes ]; then
-        make -s -C "$SANDBOX/build" uninstall >/dev/null 2>&1 || true
-    fi
     rm -rf "$SANDBOX"
     exit "$status"
 }
 trap sandbox_clean EXIT
 trap 'exit 130' INT TERM
 
+# A private copy of the server: a PostgreSQL that was moved looks for extensions
+# beside its own programs, so that nothing is installed on the machine.  Its
+# libraries and shared files are links; only the programs are copied.
+sandbox_server() {
+    local dir tree=$SANDBOX/server includes
+    includes=$("$PG_CONFIG" --includedir-server)
+    for dir in $("$PG_CONFIG" --pkglibdir) $("$PG_CONFIG" --sharedir); do
+        mkdir -p "$tree$dir"
+        cp -rsT "$dir" "$tree$dir"
+        rm -rf "$tree$dir"/{echosync.so,bitcode/echosync*,extension/echosync*}
+    done
+    mkdir -p "$tree$PGBIN" "$(dirname "$tree$includes")"
+    cp -rLT "$PGBIN" "$tree$PGBIN"
+    ln -sT "$includes" "$tree$includes"
+    PGBIN=$tree$PGBIN
+    export PG_CONFIG=$PGBIN/pg_config PATH=$PGBIN:$PATH
+}
+
 # Build a copy of the tree, so that the tree stays as it is, and install it into
-# the server's folders, the only place where PostgreSQL 15 looks; taken out
-# again at exit unless an echosync was there before.
+# the private server.
 sandbox_build() {
+    sandbox_server
     mkdir "$SANDBOX/build"
     tar -C "$ROOT" --exclude=.git --exclude='*.o' --exclude='*.so' -cf - . | tar -C "$SANDBOX/build" -xf -
-    [ -e "$("$PG_CONFIG" --sharedir)/extension/echosync.control" ] || UNINSTALL=yes
     if ! make -s -j2 -C "$SANDBOX/build" WERROR=1 all >"$SANDBOX/build.log" 2>&1 ||
        ! make -s -C "$SANDBOX/build" install >>"$SANDBOX/build.log" 2>&1; then
         cat "$SANDBOX/build.log" >&2

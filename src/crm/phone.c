@@ -228,6 +228,14 @@ key_from_digits(const char *digits, size_t n, bool plus,
 			return false;
 		*certain = true;
 	}
+	else if (n < 10 || digits[0] == '0')
+	{
+		/*
+		 * A local number, or a national one of some country: two people may
+		 * have it, and neither can be called with it.
+		 */
+		return false;
+	}
 
 	if (one_digit_repeated(digits, n))
 		return false;
@@ -389,7 +397,7 @@ phone_format(const char *key, char formatted[PHONE_MAX_LEN])
 		key += 2;
 		n -= 2;
 	}
-	if (marked || (!is_nanp(key, n) && n > MIN_DIGITS && key[0] != '0'))
+	if (marked || !is_nanp(key, n))
 		*formatted++ = '+';
 	if (n > PHONE_MAX_LEN - 2)
 		n = PHONE_MAX_LEN - 2;

@@ -24,7 +24,8 @@
  * off where the number is complete without them.
  *
  * Returns false when this is no usable number: fewer than 7 or more than 15
- * digits, or ten digits that the North American plan does not allow (area
+ * digits, fewer than ten or a leading 0 without a country code (a local number:
+ * two people may have it), or ten digits that the North American plan does not allow (area
  * code or exchange starting with 0 or 1), or country code 1 with anything but
  * such ten digits, or one digit repeated throughout, or letters or "*" within.
  */
@@ -33,11 +34,7 @@ extern bool phone_key(const char *text, size_t len, char key[PHONE_MAX_LEN]);
 /* True for a key that is a ten-digit North American number. */
 extern bool phone_key_is_nanp(const char *key);
 
-/*
- * The form to send: ten digits for North America, else "+" and the key.  A
- * number whose country nobody told us (seven digits, or a national one with
- * its leading 0) is sent as its digits, since "+" would make it another.
- */
+/* The form to send: ten digits for North America, else "+" and the key. */
 extern void phone_format(const char *key, char formatted[PHONE_MAX_LEN]);
 
 #endif							/* ECHOSYNC_PHONE_H */

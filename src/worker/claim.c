@@ -81,9 +81,9 @@ static Statement select_state = {
 
 /* A record that we wrote for another lead with the same phone or e-mail. */
 static Statement select_local_match = {
-	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id"
+	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash"
 	" FROM unnest($1, $2, $3) WITH ORDINALITY AS k(id, phone, email, ord)"
-	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.phone_hash = k.phone ORDER BY l.created_at LIMIT 1) p ON true"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.email_hash = k.email ORDER BY l.created_at LIMIT 1) e ON true"
@@ -739,6 +739,26 @@ add_hash(RowSet *keys, const Job *job, char kind, const char *key)
 	rowset_bytea(keys, hash, LEAD_KEY_HASH_LEN);
 }
 
+/*
+ * Has the lead that was written with this phone the same names?  Only their
+ * digests are known, in column 4.
+ */
+static bool
+same_names(const Job *job, uint64 row)
+{
+	uint8		mine[LEAD_DIGEST_SIZE];
+	bool		isnull;
+	Datum		value = spi_datum(row, 4, &isnull);
+	const uint8 *theirs;
+
+	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != LEAD_DIGEST_SIZE)
+		return false;
+	theirs = (const uint8 *) VARDATA_ANY(DatumGetByteaPP(value));
+	lead_digest(job->session.lead, job->connection->crm.settings, mine);
+	return !lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME) &&
+		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
+}
+
 static void
 local_match_body(void *arg)
 {
@@ -770,7 +790,8 @@ local_match_body(void *arg)
 			continue;
 		job->session.local_match = MemoryContextStrdup(job->context,
 													   by_email ? by_email : by_phone);
-		job->session.local_match_kind = by_email ? CRM_MATCH_EMAIL : CRM_MATCH_SHARED_PHONE;
+		job->session.local_match_kind = by_email ? CRM_MATCH_EMAIL :
+			same_names(job, i) ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
 	}
 }
 
