@@ -75,6 +75,12 @@ check_table(Relation rel)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a temporary table", RelationGetRelationName(rel)),
 				 errdetail("The worker cannot read another session's temporary table.")));
+	if (rel->rd_rel->relforcerowsecurity)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row-level security of \"%s\" is forced on its owner", RelationGetRelationName(rel)),
+				 errdetail("The worker reads leads as the table's owner and must see all of them."),
+				 errhint("ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
 	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
 }

@@ -29,11 +29,14 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -56,6 +59,9 @@ typedef struct CaptureColumn
 	AttrNumber	attnum;
 	Oid			type;
 	FmgrInfo	output;
+	FmgrInfo	to_jsonb;		/* of structured types only */
+	bool		structured;		/* an array, json, a composite: its text does
+								 * not say what it means */
 } CaptureColumn;
 
 /* What the trigger knows of one relation (table or partition). */
@@ -65,6 +71,7 @@ typedef struct CaptureRelation
 	bool		valid;
 	bool		incomplete;		/* a mapped column is gone: leave rules to the
 								 * worker, which holds such leads */
+	bool		structured;		/* a column of the rule is */
 	int			source_id;
 	MemoryContext context;
 	CaptureColumn columns[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
@@ -104,13 +111,13 @@ static Statement select_source = {
  */
 static Statement cancel_gone = {
 	.sql = "WITH gone AS ("
-	" SELECT DISTINCT i.id, i.crm_type, g.user_id, g.lead_id"
-	" FROM unnest($1, $2) AS g(user_id, lead_id)"
+	" SELECT DISTINCT i.id, i.crm_type, g.user_id, g.lead_id, g.source_id"
+	" FROM unnest($1, $2, $3) AS g(user_id, lead_id, source_id)"
 	" JOIN @schema@.crm_integrations i ON i.user_id = g.user_id"
 	"), held AS ("
 	" SELECT q.integration_id, q.priority, q.id FROM gone"
 	" JOIN @schema@.crm_sync_queue q ON q.integration_id = gone.id AND q.lead_id = gone.lead_id"
-	" WHERE q.run_id IS NULL AND q.source_id IS NOT NULL"
+	" AND q.source_id = gone.source_id WHERE q.run_id IS NULL"
 	" FOR UPDATE OF q SKIP LOCKED"
 	"), cancelled AS ("
 	" DELETE FROM @schema@.crm_sync_queue q USING held"
@@ -121,8 +128,8 @@ static Statement cancel_gone = {
 	" SELECT DISTINCT ON (c.integration_id, c.lead_id) c.integration_id, gone.user_id, gone.crm_type,"
 	" c.lead_id, c.sync_type, 'none', 'skipped', 'lead_deleted', c.queued_at"
 	" FROM cancelled c JOIN gone ON gone.id = c.integration_id AND gone.lead_id = c.lead_id",
-	.nargs = 2,
-	.argtypes = {TEXTARRAYOID, TEXTARRAYOID}
+	.nargs = 3,
+	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 static void
@@ -178,6 +185,42 @@ load_mapping(int source_id)
 	return columns;
 }
 
+/* The fields that decide whether a lead is queued. */
+static bool
+field_of_rule(int field)
+{
+	return field == LEAD_FIELD_PHONE || field == LEAD_FIELD_EMAIL ||
+		field == LEAD_FIELD_RISK_SCORE || field == LEAD_FIELD_DO_NOT_CONTACT ||
+		field == LEAD_FIELD_DELETED_AT;
+}
+
+static bool
+type_is_structured(Oid type)
+{
+	Oid			base = getBaseType(type);
+
+	return OidIsValid(get_element_type(base)) || type_is_rowtype(base) ||
+		base == JSONOID || base == JSONBOID;
+}
+
+/* to_jsonb(anyelement) asks its call for the argument's type. */
+static void
+prepare_to_jsonb(CaptureRelation *entry, CaptureColumn *column)
+{
+	MemoryContext caller = MemoryContextSwitchTo(entry->context);
+	Param	   *argument = makeNode(Param);
+	FuncExpr   *call;
+
+	argument->paramkind = PARAM_EXTERN;
+	argument->paramtype = column->type;
+	argument->paramtypmod = -1;
+	call = makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(argument), InvalidOid, InvalidOid,
+						COERCE_EXPLICIT_CALL);
+	fmgr_info_cxt(F_TO_JSONB, &column->to_jsonb, entry->context);
+	fmgr_info_set_expr((Node *) call, &column->to_jsonb);
+	MemoryContextSwitchTo(caller);
+}
+
 static void
 resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns)
 {
@@ -199,6 +242,9 @@ resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns
 			column->type = get_atttype(entry->relid, column->attnum);
 			getTypeOutputInfo(column->type, &output, &varlena);
 			fmgr_info_cxt(output, &column->output, entry->context);
+			column->structured = type_is_structured(column->type);
+			entry->structured |= column->structured && field_of_rule(field);
+			prepare_to_jsonb(entry, column);
 			entry->n_columns[field]++;
 		}
 	}
@@ -235,6 +281,7 @@ relation_lookup(TriggerData *trigdata)
 		entry->context = NULL;
 	entry->valid = false;
 	entry->incomplete = false;
+	entry->structured = false;
 	if (entry->context == NULL)
 		entry->context = AllocSetContextCreate(CacheMemoryContext, "echosync capture",
 											   ALLOCSET_SMALL_SIZES);
@@ -281,6 +328,65 @@ field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
 }
 
 static void
+push_jsonb(JsonbParseState **state, JsonbIteratorToken token, Jsonb *value)
+{
+	JsonbValue	pushed;
+
+	if (value == NULL)
+		pushed.type = jbvNull;
+	else if (!JB_ROOT_IS_SCALAR(value) || !JsonbExtractScalar(&value->root, &pushed))
+	{
+		pushed.type = jbvBinary;
+		pushed.val.binary.data = &value->root;
+		pushed.val.binary.len = VARSIZE(value) - VARHDRSZ;
+	}
+	(void) pushJsonbValue(state, token, &pushed);
+}
+
+static Jsonb *
+column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column->attnum, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbP(FunctionCall1(&column->to_jsonb, value));
+}
+
+/*
+ * The facts of a row with a structured column (a list of e-mails, say): read
+ * as the worker will, from JSON.
+ */
+static void
+gather_structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue *object;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		JsonbValue	key;
+		bool		list = entry->n_columns[field] > 1;
+
+		if (entry->n_columns[field] == 0 || !field_of_rule(field))
+			continue;
+		key.type = jbvString;
+		key.val.string.val = unconstify(char *, lead_field_names[field]);
+		key.val.string.len = strlen(lead_field_names[field]);
+		(void) pushJsonbValue(&state, WJB_KEY, &key);
+		if (list)
+			(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+		for (int i = 0; i < entry->n_columns[field]; i++)
+			push_jsonb(&state, list ? WJB_ELEM : WJB_VALUE,
+					   column_jsonb(&entry->columns[field][i], slot));
+		if (list)
+			(void) pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+	}
+	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(object)));
+}
+
+static void
 gather_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 {
 	char	   *phone = field_text(entry, slot, LEAD_FIELD_PHONE, 0);
@@ -289,6 +395,11 @@ gather_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 	char		key[PHONE_MAX_LEN];
 
 	memset(facts, 0, sizeof(*facts));
+	if (entry->structured)
+	{
+		gather_structured_facts(entry, slot, facts);
+		return;
+	}
 	facts->deleted = field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
 	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT);
 	facts->has_contact_key = (phone != NULL && phone_key(phone, strlen(phone), key)) ||
@@ -416,7 +527,7 @@ note_hash(const CaptureNote *note)
 	return hash_combine64(hash_bytes_extended((const unsigned char *) note->lead_id,
 											  strlen(note->lead_id), 0),
 						  hash_bytes_extended((const unsigned char *) note->user_id,
-											  strlen(note->user_id), 1));
+											  strlen(note->user_id), note->source_id));
 }
 
 /*
@@ -474,7 +585,7 @@ queue_changed(const CaptureNote *set, int n)
 static void
 cancel_deleted(CaptureNote *set, int n)
 {
-	RowSet	   *gone = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
+	RowSet	   *gone = rowset_make(3, (Oid[]) {TEXTOID, TEXTOID, INT4OID});
 	int			n_gone = 0;
 	SavedUser	saved;
 
@@ -491,6 +602,7 @@ cancel_deleted(CaptureNote *set, int n)
 		rowset_row(gone);
 		rowset_text(gone, set[i].user_id);
 		rowset_text(gone, set[i].lead_id);
+		rowset_int4(gone, set[i].source_id);
 	}
 	SPI_connect();
 	db_become_owner(&saved);

@@ -80,10 +80,7 @@ enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 	rowset_int2(queue, enqueue->priority);
 	rowset_text(queue, lead_id);
 	rowset_text(queue, target->user_id);
-	if (source_id != 0)
-		rowset_int4(queue, source_id);
-	else
-		rowset_null(queue);
+	rowset_int4(queue, source_id);
 	rowset_text(queue, enqueue->sync_type);
 	if (enqueue->run_id != 0)
 		rowset_int8(queue, enqueue->run_id);

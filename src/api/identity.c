@@ -27,6 +27,7 @@
 
 PG_FUNCTION_INFO_V1(echosync_current_user_id);
 PG_FUNCTION_INFO_V1(echosync_has_level);
+PG_FUNCTION_INFO_V1(echosync_sees_all);
 PG_FUNCTION_INFO_V1(echosync_may_see);
 PG_FUNCTION_INFO_V1(echosync_require_user);
 PG_FUNCTION_INFO_V1(echosync_wake);
@@ -49,6 +50,19 @@ identity_from_claims(void)
 	return sub != NULL && sub[0] != '\0' ? sub : NULL;
 }
 
+/* The user that a trusted session says it acts for; NULL: it says none. */
+static char *
+identity_said(void)
+{
+	char	   *session_role = GetUserNameFromId(GetSessionUserId(), false);
+
+	if (!settings_list_contains(echosync_trusted_sessions, session_role))
+		return NULL;
+	if (echosync_user_id != NULL && echosync_user_id[0] != '\0')
+		return pstrdup(echosync_user_id);
+	return identity_from_claims();
+}
+
 char *
 identity_user_id(void)
 {
@@ -56,9 +70,7 @@ identity_user_id(void)
 
 	if (!settings_list_contains(echosync_trusted_sessions, session_role))
 		return session_role;
-	if (echosync_user_id != NULL && echosync_user_id[0] != '\0')
-		return pstrdup(echosync_user_id);
-	return identity_from_claims();
+	return identity_said();
 }
 
 /* Levels are EXECUTE on a function that does nothing: see echosync_grant(). */
@@ -84,14 +96,19 @@ identity_has_level(const char *level)
 		(strcmp(level, "admin") != 0 && identity_has_level("admin"));
 }
 
+/* Who has said for whom it acts is that user, whatever its role may. */
+static bool
+identity_sees_all(const char *level)
+{
+	return identity_said() == NULL && identity_has_level(level);
+}
+
 bool
 identity_may_see(const char *owner, const char *level)
 {
 	char	   *user = identity_user_id();
 
-	if (user != NULL)
-		return strcmp(user, owner) == 0;
-	return identity_has_level(level);
+	return (user != NULL && strcmp(user, owner) == 0) || identity_sees_all(level);
 }
 
 char *
@@ -99,7 +116,9 @@ identity_require_user(bool allow_admin)
 {
 	char	   *user = identity_user_id();
 
-	if (user == NULL && !(allow_admin && identity_has_level("admin")))
+	if (allow_admin && identity_sees_all("admin"))
+		return NULL;
+	if (user == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("no user to act for"),
@@ -121,6 +140,12 @@ Datum
 echosync_has_level(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(identity_has_level(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+Datum
+echosync_sees_all(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(identity_sees_all(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 }
 
 Datum

@@ -53,9 +53,9 @@ static Statement update_run = {
 
 static Statement select_waiting = {
 	.sql = "SELECT DISTINCT lead_id FROM @schema@.crm_sync_queue"
-	" WHERE integration_id = $1 AND lead_id = ANY ($2)",
-	.nargs = 2,
-	.argtypes = {UUIDOID, TEXTARRAYOID}
+	" WHERE integration_id = $1 AND lead_id = ANY ($2) AND source_id = $3",
+	.nargs = 3,
+	.argtypes = {UUIDOID, TEXTARRAYOID, INT4OID}
 };
 
 typedef struct ManualRun
@@ -76,10 +76,10 @@ load_target(Target *target, Datum id)
 
 /* Which of these leads wait already?  Sets lead_ids[i] to NULL for them. */
 static void
-leave_out_waiting(ManualRun *run, char **lead_ids, int n)
+leave_out_waiting(ManualRun *run, int source_id, char **lead_ids, int n)
 {
 	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
-	Datum		values[2];
+	Datum		values[3];
 	HTAB	   *waiting;
 	HASHCTL		control = {0};
 
@@ -90,6 +90,7 @@ leave_out_waiting(ManualRun *run, char **lead_ids, int n)
 	}
 	values[0] = UUIDPGetDatum((pg_uuid_t *) run->target.id);
 	values[1] = rowset_array(ids, 0);
+	values[2] = Int32GetDatum(source_id);
 	statement_execute(&select_waiting, values, NULL, false, 0);
 	if (SPI_processed == 0)
 		return;
@@ -145,7 +146,7 @@ queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint6
 		lead_ids[kept] = lead_id;
 		facts[kept++] = lead_facts(lead_from_jsonb(DatumGetJsonbP(object)));
 	}
-	leave_out_waiting(run, lead_ids, kept);
+	leave_out_waiting(run, source->id, lead_ids, kept);
 	for (int i = 0; i < kept; i++)
 	{
 		if (lead_ids[i] == NULL ||

@@ -46,9 +46,9 @@ static Statement find_integration = {
 
 static Statement select_link = {
 	.sql = "SELECT " LINK_COLUMNS " FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = $1 AND l.lead_id = $2",
-	.nargs = 2,
-	.argtypes = {UUIDOID, TEXTOID}
+	" WHERE l.integration_id = $1 AND l.lead_id = $2 AND l.source_id = $3",
+	.nargs = 3,
+	.argtypes = {UUIDOID, TEXTOID, INT4OID}
 };
 
 static Statement select_snapshot = {
@@ -58,6 +58,25 @@ static Statement select_snapshot = {
 	.nargs = 2,
 	.argtypes = {UUIDOID, TEXTOID}
 };
+
+/* The CRM's names for custom fields are not known here: take the labels. */
+static void
+assume_custom_fields(CrmConnection *connection)
+{
+	ListCell   *lc;
+
+	connection->custom_fields_known = true;
+	foreach(lc, connection->settings->custom_fields)
+	{
+		CustomFieldSetting *setting = lfirst(lc);
+		CrmCustomField *field = palloc0(sizeof(CrmCustomField));
+
+		field->field = setting->field;
+		field->name = setting->label;
+		field->type = "text";
+		connection->custom_fields = lappend(connection->custom_fields, field);
+	}
+}
 
 static void
 load_connection(CrmConnection *connection, Datum id, char **user_id)
@@ -73,10 +92,11 @@ load_connection(CrmConnection *connection, Datum id, char **user_id)
 	connection->api_url = connection->provider == &lofty_provider ?
 		echosync_lofty_api_url : echosync_followupboss_api_url;
 	connection->app_url = echosync_followupboss_app_url;
+	assume_custom_fields(connection);
 }
 
 static CrmLead *
-load_lead(Datum id, char *user_id, const char *lead_id)
+load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
 {
 	ArrayType  *ids = construct_array((Datum[]) {CStringGetTextDatum(lead_id)}, 1,
 									  TEXTOID, -1, false, TYPALIGN_INT);
@@ -90,10 +110,12 @@ load_lead(Datum id, char *user_id, const char *lead_id)
 		Portal		portal = lead_source_open(source, user_id, ids);
 
 		lead_source_fetch(source, portal, 1);
+		*source_id = source->id;
 		if (SPI_processed == 1)
 			return lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
 		SPI_cursor_close(portal);
 	}
+	*source_id = 0;
 	values[0] = id;
 	values[1] = CStringGetTextDatum(lead_id);
 	statement_execute(&select_snapshot, values, NULL, true, 1);
@@ -106,12 +128,13 @@ load_lead(Datum id, char *user_id, const char *lead_id)
 }
 
 static void
-load_link(CrmSession *session, Datum id, const char *lead_id)
+load_link(CrmSession *session, Datum id, const char *lead_id, int source_id)
 {
-	Datum		values[2];
+	Datum		values[3];
 
 	values[0] = id;
 	values[1] = CStringGetTextDatum(lead_id);
+	values[2] = Int32GetDatum(source_id);
 	statement_execute(&select_link, values, NULL, true, 1);
 	if (SPI_processed == 1)
 		link_from_row(0, 1, &session->link);
@@ -157,6 +180,11 @@ put_end(ReturnSetInfo *result, int step, const CrmSession *session)
 	{
 		json_key_string(&out, "status", "skipped");
 		json_key_string(&out, "reason", lead_refusal_names[outcome->reason]);
+	}
+	else if (outcome->status == CRM_STATUS_FAILED)
+	{
+		json_key_string(&out, "status", "not foreseen");
+		json_key_string(&out, "detail", "What follows depends on the CRM's answer.");
 	}
 	else
 	{
@@ -212,6 +240,7 @@ echosync_preview(PG_FUNCTION_ARGS)
 	CrmSession	session = {0};
 	char	   *user_id;
 	char	   *lead_id;
+	int			source_id;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -226,8 +255,8 @@ echosync_preview(PG_FUNCTION_ARGS)
 	session.task = CRM_TASK_SYNC;
 	session.connection = &connection;
 	session.now = GetCurrentTimestamp();
-	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id);
-	load_link(&session, PG_GETARG_DATUM(0), lead_id);
+	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id, &source_id);
+	load_link(&session, PG_GETARG_DATUM(0), lead_id, source_id);
 	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session);
 	SPI_finish();
 	return (Datum) 0;

@@ -17,7 +17,9 @@
  * for a place in the rate limit of request.limit_context, and adds the
  * Authorization header itself, last, by provider->authorize.
  *
- * A new CRM is one file that fills a CrmProvider, and one line in crm.c.
+ * A new CRM is one file that fills a CrmProvider, and one line in crm.c.  What
+ * such a file need not write again: record.h (the lead's record and its link),
+ * custom_field.h, reply.h, credential.h, json.h.
  */
 #ifndef ECHOSYNC_CRM_H
 #define ECHOSYNC_CRM_H
@@ -217,6 +219,8 @@ typedef struct CrmSession
 	/* the provider's own */
 	int			step;
 	void	   *state;
+	uint8		digest[LEAD_DIGEST_SIZE];	/* of the lead as it is now, and */
+	CrmWrite	write;			/* the strongest thing done so far: record.h */
 } CrmSession;
 
 /* One rate-limit context of a provider: a sliding window. */

@@ -1,16 +1,17 @@
 /*
  * followupboss.h
- *		What the two halves of the Follow Up Boss provider share.
+ *		What the files of the Follow Up Boss provider share.  Private to them:
+ *		everybody else uses followupboss_provider of crm.h.
  *
- * followupboss.c brings one lead to the CRM; followupboss_oauth.c knows the
- * account: how to sign in to it, whose it is, which custom fields it has.
- * Private to them: everybody else uses followupboss_provider of crm.h.
+ * followupboss.c begins a session and hands each reply to the file of its step.
  */
 #ifndef ECHOSYNC_FOLLOWUPBOSS_H
 #define ECHOSYNC_FOLLOWUPBOSS_H
 
 #include "crm/crm.h"
 #include "crm/json.h"
+
+#define FUB_TAG_MAX 100			/* our own: nothing is documented (reference 5) */
 
 /* Indexes into followupboss_provider.limits (Follow Up Boss reference 3). */
 typedef enum FubLimit
@@ -56,8 +57,6 @@ typedef enum FubStep
 /* What a CRM_TASK_SYNC session remembers between its requests. */
 typedef struct FubState
 {
-	uint8		digest[LEAD_DIGEST_SIZE];	/* of the lead as it is now */
-	uint8		note_digest[LEAD_DIGEST_LEN];
 	List	   *tags;			/* of char *: the lead's and the settings' */
 	List	   *phone_hits;		/* of JsonbContainer *: records with our phone */
 	List	   *email_hits;		/* ... with our e-mail */
@@ -66,7 +65,6 @@ typedef struct FubState
 	bool		relinked;		/* a 404 made us search once already */
 	bool		event_sent;		/* tags and custom fields went with an event */
 	bool		check_note;		/* the note may be there: look before posting */
-	CrmWrite	write;			/* the strongest write so far */
 
 	List	   *fields;			/* of CrmCustomField *: pages read so far */
 	int			field_pages;
@@ -74,28 +72,82 @@ typedef struct FubState
 	bool		fields_sent;	/* the last body carried custom fields */
 } FubState;
 
-/* Replies; followupboss_oauth.c */
-extern bool fub_failed(CrmSession *session, const HttpReply *reply);
-extern CrmAction fub_unreadable(CrmSession *session);
-extern JsonbContainer *fub_read_object(const HttpReply *reply);
-extern JsonbContainer *fub_read_list(JsonbContainer *root, const char *usual);
-extern bool fub_success_status(const HttpReply *reply);
+/*
+ * followupboss.c: send a request to the API.  body: JSON, or NULL.  Returns
+ * CRM_ACTION_SEND; the caller sets request.creates where it applies.
+ */
+extern CrmAction fub_send(CrmSession *session, FubStep step, FubLimit limit,
+						  const char *method, const char *path,
+						  const StringInfoData *body);
+extern bool fub_by_events(const CrmSession *session);
 
-/* Signing in, and who we are; followupboss_oauth.c */
+/* followupboss.c: the first request for a lead, also to start over */
+extern CrmAction fub_start(CrmSession *session);
+
+/* followupboss_reply.c.  _failed: must the session end here? */
+extern bool fub_reply_failed(CrmSession *session, const HttpReply *reply);
+extern bool fub_reply_is(const HttpReply *reply, int status);
+extern bool fub_reply_ok(const HttpReply *reply);
+extern bool fub_reply_acknowledged(const HttpReply *reply);
+extern JsonbContainer *fub_reply_object(const HttpReply *reply);
+extern JsonbContainer *fub_reply_list(JsonbContainer *root, const char *usual);
+extern void fub_limit_hint(const HttpReply *reply, int limit_context,
+						   CrmLimitHint *hint);
+
+/* followupboss_oauth.c: signing in, and who we are */
 extern List *fub_authorize(const CrmConnection *connection, List *headers);
 extern const char *fub_check_api_key(const char *key);
 extern char *fub_authorize_url(const CrmConnection *connection,
 							   const char *oauth_state);
-extern void fub_limit_hint(const HttpReply *reply, int limit_context,
-						   CrmLimitHint *hint);
 extern CrmAction fub_account_begin(CrmSession *session);
 extern CrmAction fub_token_reply(CrmSession *session, const HttpReply *reply);
 extern CrmAction fub_identity_reply(CrmSession *session, const HttpReply *reply);
 
-/* Custom fields; followupboss_oauth.c.  _reply: true when all are read. */
+/* followupboss_fields.c: custom fields.  _reply: true when all are read. */
 extern CrmAction fub_fields_request(CrmSession *session, const char *next);
 extern bool fub_fields_reply(CrmSession *session, const HttpReply *reply,
 							 CrmAction *action);
-extern char *fub_field_literal(const CrmCustomField *field, const CrmLead *lead);
+extern bool fub_fields_stale(CrmSession *session, const HttpReply *reply);
+extern void fub_fields_put(CrmSession *session, StringInfo out);
+
+/* followupboss_person.c: reading a person; _item: an array element's text */
+extern char *fub_person_id(JsonbContainer *person);
+extern char *fub_person_item(JsonbContainer *array, int index, const char *key);
+extern bool fub_person_has_phone(JsonbContainer *person, const CrmLead *lead);
+extern bool fub_person_has_email(JsonbContainer *person, const CrmLead *lead);
+extern bool fub_person_has_address(JsonbContainer *addresses, const CrmLead *lead);
+extern bool fub_person_has_tag(JsonbContainer *person, const char *tag);
+extern bool fub_person_names_agree(JsonbContainer *person, const CrmLead *lead);
+extern bool fub_person_same_last_name(JsonbContainer *person, const CrmLead *lead);
+extern CrmMatch fub_person_match(JsonbContainer *person, const CrmLead *lead);
+extern bool fub_person_is_ours(const CrmSession *session, JsonbContainer *person);
+extern bool fub_person_is_shared(const CrmSession *session);
+
+/* followupboss_body.c: members of a person, appended to an open object */
+extern void fub_body_new_person(CrmSession *session, StringInfo out);
+extern void fub_body_changes(CrmSession *session, StringInfo out);
+extern void fub_body_event_person(CrmSession *session, StringInfo out);
+
+/* followupboss_search.c: searching, and what to do about a person that is gone */
+extern CrmAction fub_search_start(CrmSession *session);
+extern CrmAction fub_search_again(CrmSession *session);
+extern CrmAction fub_search_reply(CrmSession *session, const HttpReply *reply);
+extern CrmAction fub_search_check_reply(CrmSession *session, const HttpReply *reply);
+
+/* followupboss_write.c: create, and bring the linked record up to date */
+extern CrmAction fub_write_create(CrmSession *session);
+extern CrmAction fub_write_create_reply(CrmSession *session, const HttpReply *reply);
+extern CrmAction fub_write_record(CrmSession *session);
+extern CrmAction fub_write_read_reply(CrmSession *session, const HttpReply *reply);
+extern CrmAction fub_write_update_reply(CrmSession *session, const HttpReply *reply);
+extern CrmAction fub_write_event_reply(CrmSession *session, const HttpReply *reply);
+
+/* followupboss_note.c.  _finish: the record is right, the note may be left. */
+extern char *fub_note_text(const CrmLead *lead);
+extern bool fub_note_due(const CrmSession *session);
+extern void fub_note_is_sent(CrmSession *session);
+extern CrmAction fub_note_finish(CrmSession *session);
+extern CrmAction fub_note_list_reply(CrmSession *session, const HttpReply *reply);
+extern CrmAction fub_note_reply(CrmSession *session, const HttpReply *reply);
 
 #endif							/* ECHOSYNC_FOLLOWUPBOSS_H */

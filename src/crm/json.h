@@ -11,6 +11,7 @@
 #define ECHOSYNC_JSON_H
 
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
@@ -66,11 +67,46 @@ extern void json_int64(StringInfo out, int64 value);
 /* Key and value; nothing at all where value is NULL. */
 extern void json_key_string(StringInfo out, const char *key, const char *value);
 
+static inline void
+json_key_int64(StringInfo out, const char *key, int64 value)
+{
+	json_key(out, key);
+	json_int64(out, value);
+}
+
+static inline void
+json_key_bool(StringInfo out, const char *key, bool value)
+{
+	json_key(out, key);
+	json_literal(out, value ? "true" : "false");
+}
+
+/* Key and an array of strings (List of char *); "[]" for NIL. */
+static inline void
+json_key_strings(StringInfo out, const char *key, const List *strings)
+{
+	ListCell   *lc;
+
+	json_key(out, key);
+	json_array_start(out);
+	foreach(lc, strings)
+		json_string(out, (const char *) lfirst(lc));
+	json_array_end(out);
+}
+
 /*
  * The character at *text as a code point, moving *text past it; a byte that
  * is not UTF-8 counts as U+FFFD.  text must not be at its end.
  */
 extern uint32 text_next_char(const char **text);
+
+/* ASCII white space; is the text nothing else, or NULL? */
+#define TEXT_SPACES " \t\r\n\f\v"
+static inline bool
+text_is_blank(const char *text)
+{
+	return text == NULL || text[strspn(text, TEXT_SPACES)] == '\0';
+}
 
 /* Length in characters. */
 extern int	text_length(const char *text);

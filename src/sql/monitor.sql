@@ -87,7 +87,7 @@ BEGIN
     RETURN NEXT;
 
     FOR one IN
-        SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there,
+        SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there, coalesce(c.relforcerowsecurity, false) AS forced,
                (SELECT string_agg(v.name, ', ')
                   FROM jsonb_each(s.mapping) m,
                        LATERAL (SELECT jsonb_array_elements_text(CASE jsonb_typeof(m.value)
@@ -104,14 +104,16 @@ BEGIN
          ORDER BY s.id
     LOOP
         check_name := 'leads ' || one.relation::text;
-        ok := one.there AND one.missing IS NULL AND one.silent IS NULL AND one.triggers = 2;
+        ok := one.there AND NOT one.forced AND one.missing IS NULL AND one.silent IS NULL AND one.triggers = 2;
         detail := CASE WHEN NOT one.there THEN 'the table no longer exists'
+                       WHEN one.forced THEN 'row-level security is forced on its owner: its leads are held back'
                        WHEN one.missing IS NOT NULL THEN format('columns no longer there: %s; its leads are held back', one.missing)
                        WHEN one.silent IS NOT NULL THEN format('no enabled trigger on %s', one.silent)
                        WHEN one.triggers <> 2 THEN 'a trigger is missing or disabled'
                        ELSE 'attached' END;
         hint := CASE WHEN ok THEN NULL
                      WHEN NOT one.there THEN format('DELETE FROM %s.crm_lead_sources WHERE relation = %s::oid::regclass;', '@extschema@', one.relation::oid)
+                     WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', one.relation)
                      ELSE format('SELECT echosync_attach_leads(%L);', one.relation::text) END;
         RETURN NEXT;
     END LOOP;

@@ -21,27 +21,27 @@ $$;
 CREATE POLICY own_rows ON crm_integrations FOR SELECT USING
     (user_id = (SELECT echosync_current_user_id()));
 CREATE POLICY admin_rows ON crm_integrations FOR SELECT USING
-    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+    ((SELECT echosync_sees_all('admin')));
 CREATE POLICY own_rows ON crm_sync_queue FOR SELECT USING
     (user_id = (SELECT echosync_current_user_id()));
 CREATE POLICY admin_rows ON crm_sync_queue FOR SELECT USING
-    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+    ((SELECT echosync_sees_all('admin')));
 CREATE POLICY own_rows ON crm_dead_letters FOR SELECT USING
     (user_id = (SELECT echosync_current_user_id()));
 CREATE POLICY admin_rows ON crm_dead_letters FOR SELECT USING
-    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+    ((SELECT echosync_sees_all('admin')));
 CREATE POLICY own_rows ON crm_lead_links FOR SELECT USING
     (user_id = (SELECT echosync_current_user_id()));
 CREATE POLICY admin_rows ON crm_lead_links FOR SELECT USING
-    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+    ((SELECT echosync_sees_all('admin')));
 CREATE POLICY own_rows ON crm_sync_logs FOR SELECT USING
     (user_id = (SELECT echosync_current_user_id()));
 CREATE POLICY admin_rows ON crm_sync_logs FOR SELECT USING
-    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+    ((SELECT echosync_sees_all('admin')));
 CREATE POLICY own_rows ON crm_sync_runs FOR SELECT USING
     (user_id = (SELECT echosync_current_user_id()));
 CREATE POLICY admin_rows ON crm_sync_runs FOR SELECT USING
-    ((SELECT echosync_current_user_id()) IS NULL AND (SELECT echosync_has_level('admin')));
+    ((SELECT echosync_sees_all('admin')));
 CREATE POLICY admin_rows ON crm_lead_sources FOR SELECT USING (echosync_has_level('admin'));
 
 CREATE FUNCTION echosync_grant(role regrole, level text DEFAULT 'user') RETURNS void
@@ -49,15 +49,15 @@ CREATE FUNCTION echosync_grant(role regrole, level text DEFAULT 'user') RETURNS 
 AS $$
 DECLARE
     everybody CONSTANT text[] := ARRAY[
-        'echosync_current_user_id()', 'echosync_has_level(text)',
-        'echosync_may_see(text, text)', 'echosync_require_user()'];
+        'echosync_current_user_id()', 'echosync_has_level(text)', 'echosync_sees_all(text)',
+        'echosync_may_see(text, text)', 'echosync_require_user()', 'echosync_capture()',
+        'echosync_attach_leads(regclass, jsonb)', 'echosync_detach_leads(regclass)'];
     user_functions CONSTANT text[] := ARRAY[
         'echosync_connect(text, text, jsonb)', 'echosync_settings_merge(jsonb, jsonb, text)',
         'echosync_find_integration(uuid)', 'echosync_get_integration(uuid)',
         'echosync_update_integration(uuid, jsonb)', 'echosync_pause(uuid)', 'echosync_resume(uuid)',
         'echosync_disconnect(uuid)', 'echosync_test_connection(uuid)',
         'echosync_oauth_authorize(text, jsonb)', 'echosync_oauth_callback(text, text, text)',
-        'echosync_capture()', 'echosync_attach_leads(regclass, jsonb)', 'echosync_detach_leads(regclass)',
         'echosync_manual_sync(uuid, text[])', 'echosync_preview(uuid, text)',
         'echosync_webhook_lead_created(jsonb)', 'echosync_retry_failed(uuid, text[])',
         'echosync_discard_failed(uuid, text[])', 'echosync_drain(integer)',

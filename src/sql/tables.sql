@@ -67,7 +67,7 @@ CREATE TABLE crm_sync_queue (
     id bigint NOT NULL DEFAULT nextval('crm_sync_queue_id_seq'),
     lead_id text NOT NULL,
     user_id text NOT NULL,
-    source_id integer,
+    source_id integer NOT NULL DEFAULT 0,
     sync_type text NOT NULL CHECK (sync_type IN ('auto', 'manual', 'webhook', 'retry')),
     run_id bigint,
     queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -77,21 +77,22 @@ CREATE TABLE crm_sync_queue (
         autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_vacuum_insert_scale_factor = 0.2);
 ALTER SEQUENCE crm_sync_queue_id_seq OWNED BY crm_sync_queue.id;
-CREATE INDEX crm_sync_queue_lead ON crm_sync_queue (integration_id, lead_id);
+CREATE INDEX crm_sync_queue_lead ON crm_sync_queue (integration_id, lead_id, source_id);
 COMMENT ON TABLE crm_sync_queue IS 'Leads waiting to be brought to a CRM, by reference. Rows are inserted by whoever queues and deleted when the worker has committed what became of them; nothing updates them.';
 COMMENT ON COLUMN crm_sync_queue.priority IS '0: a live change. 1: a back-fill, which yields to live changes.';
-COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); null: the lead is the snapshot.';
+COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); 0: the lead is the snapshot. Part of a lead''s identity: two tables may use the same ids.';
 COMMENT ON COLUMN crm_sync_queue.snapshot IS 'Lead of a webhook that is in no attached table; gone with the row.';
 
 CREATE TABLE crm_sync_attempts (
     integration_id uuid NOT NULL,
     lead_id text NOT NULL,
+    source_id integer NOT NULL DEFAULT 0,
     attempts smallint NOT NULL DEFAULT 0,
     due_at timestamptz,
     intent_at timestamptz,
     error_code text,
     crashes smallint NOT NULL DEFAULT 0,
-    PRIMARY KEY (integration_id, lead_id)
+    PRIMARY KEY (integration_id, lead_id, source_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000);
 COMMENT ON TABLE crm_sync_attempts IS 'What a restart must not forget of leads in work: failed tries, the time of the next, and creates that were sent and whose outcome is not known.';
 COMMENT ON COLUMN crm_sync_attempts.intent_at IS 'Set before a create is sent, removed with its outcome. Found after a crash or a lost reply, it means: search the CRM again before creating.';
@@ -100,7 +101,8 @@ CREATE TABLE crm_sync_claims (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     worker integer NOT NULL,
     integration_ids uuid[] NOT NULL,
-    lead_ids text[] NOT NULL
+    lead_ids text[] NOT NULL,
+    source_ids integer[] NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE crm_sync_claims IS 'Groups of leads that a worker has in work. A row found when a worker starts was left by one that crashed; a lead that was in three crashes becomes a dead letter. Not dumped.';
 
@@ -108,7 +110,7 @@ CREATE TABLE crm_dead_letters (
     integration_id uuid NOT NULL,
     lead_id text NOT NULL,
     user_id text NOT NULL,
-    source_id integer,
+    source_id integer NOT NULL DEFAULT 0,
     run_id bigint,
     snapshot jsonb,
     queued_at timestamptz NOT NULL,
@@ -118,7 +120,7 @@ CREATE TABLE crm_dead_letters (
     error_code text,
     error_message text,
     intent_at timestamptz,
-    PRIMARY KEY (integration_id, lead_id)
+    PRIMARY KEY (integration_id, lead_id, source_id)
 );
 COMMENT ON TABLE crm_dead_letters IS 'Leads out of retries, kept until echosync_retry_failed() or echosync_discard_failed().';
 
@@ -126,6 +128,7 @@ CREATE TABLE crm_lead_links (
     integration_id uuid NOT NULL,
     lead_id text NOT NULL,
     user_id text NOT NULL,
+    source_id integer NOT NULL DEFAULT 0,
     crm_record_id text NOT NULL,
     matched_by text NOT NULL,
     payload_hash bytea,
@@ -134,7 +137,7 @@ CREATE TABLE crm_lead_links (
     email_hash bytea,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     synced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (integration_id, lead_id)
+    PRIMARY KEY (integration_id, lead_id, source_id)
 ) WITH (fillfactor = 85);
 CREATE INDEX crm_lead_links_phone ON crm_lead_links (integration_id, phone_hash) WHERE phone_hash IS NOT NULL;
 CREATE INDEX crm_lead_links_email ON crm_lead_links (integration_id, email_hash) WHERE email_hash IS NOT NULL;

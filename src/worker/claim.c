@@ -72,11 +72,13 @@ static Statement select_rows = {
 static Statement select_state = {
 	.sql = "SELECT k.ord, " LINK_COLUMNS ", l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL,"
 	" a.crashes"
-	" FROM unnest($1, $2) WITH ORDINALITY AS k(id, lead_id, ord)"
+	" FROM unnest($1, $2, $3) WITH ORDINALITY AS k(id, lead_id, source_id, ord)"
 	" LEFT JOIN @schema@.crm_lead_links l ON l.integration_id = k.id AND l.lead_id = k.lead_id"
-	" LEFT JOIN @schema@.crm_sync_attempts a ON a.integration_id = k.id AND a.lead_id = k.lead_id",
-	.nargs = 2,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+	" AND l.source_id = k.source_id"
+	" LEFT JOIN @schema@.crm_sync_attempts a ON a.integration_id = k.id AND a.lead_id = k.lead_id"
+	" AND a.source_id = k.source_id",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 /* A record that we wrote for another lead with the same phone or e-mail. */
@@ -93,10 +95,10 @@ static Statement select_local_match = {
 };
 
 static Statement insert_claims = {
-	.sql = "INSERT INTO @schema@.crm_sync_claims (worker, integration_ids, lead_ids)"
-	" VALUES ($1, $2, $3) RETURNING id",
-	.nargs = 3,
-	.argtypes = {INT4OID, UUIDARRAYOID, TEXTARRAYOID}
+	.sql = "INSERT INTO @schema@.crm_sync_claims (worker, integration_ids, lead_ids, source_ids)"
+	" VALUES ($1, $2, $3, $4) RETURNING id",
+	.nargs = 4,
+	.argtypes = {INT4OID, UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 static Statement select_source = {
@@ -260,9 +262,9 @@ attach_row(Connection *connection, uint64 i)
 {
 	bool		isnull;
 	QueueRow	row;
-	Job		   *job = job_find_lead(connection, spi_text(i, 4));
+	int			source_id = DatumGetInt32(spi_datum(i, 5, &isnull));
+	Job		   *job = job_find_lead(connection, spi_text(i, 4), source_id);
 	TimestampTz queued_at = DatumGetTimestampTz(spi_datum(i, 8, &isnull));
-	Datum		source = spi_datum(i, 5, &isnull);
 	bool		by_hand;
 
 	row.priority = DatumGetInt16(spi_datum(i, 2, &(bool) {false}));
@@ -279,8 +281,8 @@ attach_row(Connection *connection, uint64 i)
 			return false;
 		job = attach_job(connection, i);
 		job->queued_at = queued_at;
+		job->source_id = source_id;
 	}
-	job->source_id = isnull ? job->source_id : DatumGetInt32(source);
 	by_hand = strcmp(spi_text(i, 6), "manual") == 0 || strcmp(spi_text(i, 6), "retry") == 0;
 	job->session.requested_by_hand |= by_hand;
 	if (!by_hand)
@@ -370,6 +372,8 @@ claim_body(void *arg)
 {
 	List	   *connections = arg;
 
+	if (!instance_is_ours())
+		return;
 	move_horizon();
 	load_connections(connections);
 	drop_orphans(connections);
@@ -460,12 +464,13 @@ job_not_before(Job *job, uint64 i)
 static Claim *
 insert_claim(const RowSet *keys)
 {
-	Datum		values[3];
+	Datum		values[4];
 	Claim	   *claim;
 
 	values[0] = Int32GetDatum(worker->index);
 	values[1] = rowset_array(keys, 0);
 	values[2] = rowset_array(keys, 1);
+	values[3] = rowset_array(keys, 2);
 	statement_execute(&insert_claims, values, NULL, false, 0);
 	claim = MemoryContextAllocZero(worker->context, sizeof(Claim));
 	claim->id = spi_int64(0, 1, 0);
@@ -479,7 +484,7 @@ insert_claim(const RowSet *keys)
 static void
 mark_claimed(void)
 {
-	RowSet	   *keys = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	RowSet	   *keys = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	Claim	   *claim;
 	ListCell   *lc;
 
@@ -492,6 +497,7 @@ mark_claimed(void)
 		rowset_row(keys);
 		rowset_uuid(keys, job->connection->id.data);
 		rowset_text(keys, job->lead_id);
+		rowset_int4(keys, job->source_id);
 	}
 	results_drop_claims();
 	if (keys->n_rows == 0)
@@ -511,8 +517,8 @@ mark_claimed(void)
 static void
 state_body(void *arg)
 {
-	RowSet	   *keys = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
-	Datum		values[2];
+	RowSet	   *keys = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
+	Datum		values[3];
 	ListCell   *lc;
 
 	foreach(lc, worker->to_read)
@@ -522,9 +528,11 @@ state_body(void *arg)
 		rowset_row(keys);
 		rowset_uuid(keys, job->connection->id.data);
 		rowset_text(keys, job->lead_id);
+		rowset_int4(keys, job->source_id);
 	}
 	values[0] = rowset_array(keys, 0);
 	values[1] = rowset_array(keys, 1);
+	values[2] = rowset_array(keys, 2);
 	statement_execute(&select_state, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

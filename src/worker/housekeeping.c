@@ -19,13 +19,13 @@
 static Statement count_crashes = {
 	.sql = "WITH left_behind AS ("
 	" DELETE FROM @schema@.crm_sync_claims c WHERE c.worker = $1 OR c.worker >= $2"
-	" RETURNING c.integration_ids, c.lead_ids"
-	") INSERT INTO @schema@.crm_sync_attempts AS a (integration_id, lead_id, crashes)"
-	" SELECT DISTINCT u.integration_id, u.lead_id, 1 FROM left_behind l,"
-	" unnest(l.integration_ids, l.lead_ids) u(integration_id, lead_id)"
+	" RETURNING c.integration_ids, c.lead_ids, c.source_ids"
+	") INSERT INTO @schema@.crm_sync_attempts AS a (integration_id, lead_id, source_id, crashes)"
+	" SELECT DISTINCT u.integration_id, u.lead_id, u.source_id, 1 FROM left_behind l,"
+	" unnest(l.integration_ids, l.lead_ids, l.source_ids) u(integration_id, lead_id, source_id)"
 	" WHERE EXISTS (SELECT FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id = u.integration_id AND q.lead_id = u.lead_id)"
-	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET crashes = a.crashes + 1",
+	" WHERE q.integration_id = u.integration_id AND q.lead_id = u.lead_id AND q.source_id = u.source_id)"
+	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET crashes = a.crashes + 1",
 	.nargs = 2,
 	.argtypes = {INT4OID, INT4OID}
 };
@@ -51,7 +51,7 @@ static Statement delete_stale_attempts = {
 	.sql = "DELETE FROM @schema@.crm_sync_attempts a"
 	" WHERE COALESCE(a.intent_at, '-infinity') < pg_catalog.clock_timestamp() - interval '1 day'"
 	" AND NOT EXISTS (SELECT FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id = a.integration_id AND q.lead_id = a.lead_id)",
+	" WHERE q.integration_id = a.integration_id AND q.lead_id = a.lead_id AND q.source_id = a.source_id)",
 	.nargs = 0
 };
 

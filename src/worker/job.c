@@ -111,7 +111,7 @@ job_has_row(const Job *job, int priority, int64 id)
 }
 
 Job *
-job_find_lead(Connection *connection, const char *lead_id)
+job_find_lead(Connection *connection, const char *lead_id, int source_id)
 {
 	dlist_iter	iter;
 
@@ -119,7 +119,8 @@ job_find_lead(Connection *connection, const char *lead_id)
 	{
 		Job		   *job = dlist_container(Job, node, iter.cur);
 
-		if (job->kind == JOB_LEAD && strcmp(job->lead_id, lead_id) == 0)
+		if (job->kind == JOB_LEAD && job->source_id == source_id &&
+			strcmp(job->lead_id, lead_id) == 0)
 			return job;
 	}
 	return NULL;

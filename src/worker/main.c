@@ -96,6 +96,21 @@ typedef struct Environment
 	bool		wrong_key;
 } Environment;
 
+bool
+instance_is_ours(void)
+{
+	Datum		values[2];
+
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	statement_execute(&check_instance, values, NULL, false, 1);
+	if (SPI_processed == 0)
+		return true;
+	worker->may_send = false;
+	worker->next_tick = 0;		/* the next turn says so */
+	return false;
+}
+
 /* The first key is taken at its word; from then on it, or its successor, counts. */
 static void
 check_key(Environment *environment)
@@ -135,8 +150,7 @@ environment_body(void *arg)
 	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
 	statement_execute(&stamp_instance, values, NULL, false, 0);
-	statement_execute(&check_instance, values, NULL, false, 1);
-	environment->copy = SPI_processed > 0;
+	environment->copy = !instance_is_ours();
 	check_key(environment);
 }
 

@@ -30,43 +30,43 @@
 
 static Statement upsert_links = {
 	.sql = "INSERT INTO @schema@.crm_lead_links AS l"
-	" (integration_id, lead_id, user_id, crm_record_id, matched_by, payload_hash, note_hash,"
+	" (integration_id, lead_id, source_id, user_id, crm_record_id, matched_by, payload_hash, note_hash,"
 	" phone_hash, email_hash, created_at, synced_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET"
 	" crm_record_id = excluded.crm_record_id, matched_by = excluded.matched_by,"
 	" payload_hash = excluded.payload_hash, note_hash = excluded.note_hash,"
 	" phone_hash = excluded.phone_hash, email_hash = excluded.email_hash,"
 	" created_at = excluded.created_at, synced_at = excluded.synced_at",
-	.nargs = 11,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	.nargs = 12,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID,
 	TIMESTAMPTZARRAYOID}
 };
 
 static Statement delete_links = {
-	.sql = "DELETE FROM @schema@.crm_lead_links l USING unnest($1, $2) k(id, lead_id)"
-	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id",
-	.nargs = 2,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+	.sql = "DELETE FROM @schema@.crm_lead_links l USING unnest($1, $2, $3) k(id, lead_id, source_id)"
+	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id AND l.source_id = k.source_id",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 static Statement upsert_attempts = {
 	.sql = "INSERT INTO @schema@.crm_sync_attempts"
-	" (integration_id, lead_id, attempts, due_at, intent_at, error_code)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6)"
-	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET attempts = excluded.attempts,"
+	" (integration_id, lead_id, source_id, attempts, due_at, intent_at, error_code)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)"
+	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET attempts = excluded.attempts,"
 	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code",
-	.nargs = 6,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
+	.nargs = 7,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
 	TIMESTAMPTZARRAYOID, TEXTARRAYOID}
 };
 
 static Statement delete_attempts = {
-	.sql = "DELETE FROM @schema@.crm_sync_attempts a USING unnest($1, $2) k(id, lead_id)"
-	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id",
-	.nargs = 2,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+	.sql = "DELETE FROM @schema@.crm_sync_attempts a USING unnest($1, $2, $3) k(id, lead_id, source_id)"
+	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id AND a.source_id = k.source_id",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 static Statement insert_logs = {
@@ -113,15 +113,15 @@ static Statement delete_queue = {
 
 static Statement insert_dead_letters = {
 	.sql = "INSERT INTO @schema@.crm_dead_letters"
-	" (integration_id, lead_id, user_id, source_id, run_id, snapshot, queued_at, attempts,"
+	" (integration_id, lead_id, source_id, user_id, run_id, snapshot, queued_at, attempts,"
 	" http_status, error_code, error_message, intent_at)"
 	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-	" ON CONFLICT (integration_id, lead_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
+	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
 	" attempts = excluded.attempts, http_status = excluded.http_status,"
 	" error_code = excluded.error_code, error_message = excluded.error_message,"
 	" snapshot = excluded.snapshot, intent_at = excluded.intent_at",
 	.nargs = 12,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID,
 	JSONBARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	TIMESTAMPTZARRAYOID}
 };
@@ -129,13 +129,14 @@ static Statement insert_dead_letters = {
 /* A dead letter is settled when its lead was sent after all. */
 static Statement delete_dead_letters = {
 	.sql = "DELETE FROM @schema@.crm_dead_letters d USING ("
-	" SELECT h.integration_id, h.lead_id"
-	" FROM unnest($1, $2) k(integration_id, lead_id)"
-	" JOIN @schema@.crm_dead_letters h USING (integration_id, lead_id)"
+	" SELECT h.integration_id, h.lead_id, h.source_id"
+	" FROM unnest($1, $2, $3) k(integration_id, lead_id, source_id)"
+	" JOIN @schema@.crm_dead_letters h USING (integration_id, lead_id, source_id)"
 	" FOR UPDATE OF h SKIP LOCKED) held"
-	" WHERE d.integration_id = held.integration_id AND d.lead_id = held.lead_id",
-	.nargs = 2,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID}
+	" WHERE d.integration_id = held.integration_id AND d.lead_id = held.lead_id"
+	" AND d.source_id = held.source_id",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 static Statement update_runs = {
@@ -271,6 +272,7 @@ add_key(RowSet *set, const Job *job)
 	rowset_row(set);
 	rowset_uuid(set, job->connection->id.data);
 	rowset_text(set, job->lead_id);
+	rowset_int4(set, job->source_id);
 }
 
 static void
@@ -424,10 +426,6 @@ add_dead_letter(Results *results, const Job *job)
 
 	add_key(set, job);
 	rowset_text(set, job->connection->user_id);
-	if (job->source_id != 0)
-		rowset_int4(set, job->source_id);
-	else
-		rowset_null(set);
 	rowset_null(set);			/* its run has counted it */
 	rowset_datum(set, job->snapshot ? JsonbPGetDatum(job->snapshot) : (Datum) 0);
 	rowset_timestamptz(set, job->queued_at);
@@ -484,21 +482,21 @@ results_make(List *jobs)
 {
 	Results    *results = palloc0(sizeof(Results));
 
-	results->links = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
+	results->links = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
 								 BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
-	results->lost_links = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
-	results->attempts = rowset_make(6, (Oid[]) {UUIDOID, TEXTOID, INT2OID, TIMESTAMPTZOID,
+	results->lost_links = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
+	results->attempts = rowset_make(7, (Oid[]) {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
 									TIMESTAMPTZOID, TEXTOID});
-	results->settled = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	results->settled = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->logs = rowset_make(15, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 								TEXTOID, TEXTOID, INT2OID, TEXTOID, INT4OID, TEXTOID, TEXTOID,
 								TIMESTAMPTZOID, INT4OID});
 	results->refusals = rowset_make(8, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 									TIMESTAMPTZOID, TIMESTAMPTZOID});
 	results->queue = rowset_make(3, (Oid[]) {UUIDOID, INT2OID, INT8OID});
-	results->dead = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, INT4OID, INT8OID, JSONBOID,
+	results->dead = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, INT8OID, JSONBOID,
 								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
-	results->undead = rowset_make(2, (Oid[]) {UUIDOID, TEXTOID});
+	results->undead = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->runs = rowset_make(4, (Oid[]) {INT8OID, INT4OID, INT4OID, INT4OID});
 	results->jobs = jobs;
 	return results;

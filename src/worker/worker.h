@@ -191,6 +191,13 @@ extern void worker_list_append(List **list, void *element);
 /* main.c: may this worker send; ends the process where it has nothing to do */
 extern void check_environment(void);
 
+/*
+ * In a transaction: is this still the database that the rows belong to?  A
+ * restore brings its stamp after the worker has started.  If not, nothing is
+ * sent from here on.
+ */
+extern bool instance_is_ours(void);
+
 /* connection.c: what is known of a connection, and when it is looked at */
 extern void connections_init(void);
 extern Connection *connection_get(const pg_uuid_t *id);
@@ -222,7 +229,7 @@ extern void job_free(Job *job);
 extern void job_set_state(Job *job, JobState state);
 extern void job_add_row(Job *job, const QueueRow *row);
 extern bool job_has_row(const Job *job, int priority, int64 id);
-extern Job *job_find_lead(Connection *connection, const char *lead_id);
+extern Job *job_find_lead(Connection *connection, const char *lead_id, int source_id);
 extern void job_begin(Job *job);
 extern void job_hold(Job *job, TimestampTz due_at);
 extern void connection_release_jobs(Connection *connection);
