@@ -34,7 +34,7 @@ static Statement upsert_source = {
 	.sql = "INSERT INTO @schema@.crm_lead_sources AS s (relation, mapping, attached_by)"
 	" VALUES ($1, $2, $3)"
 	" ON CONFLICT (relation) DO UPDATE SET mapping = excluded.mapping,"
-	" attached_by = excluded.attached_by, attached_at = pg_catalog.clock_timestamp()"
+	" attached = true, attached_by = excluded.attached_by, attached_at = pg_catalog.clock_timestamp()"
 	" RETURNING s.id",
 	.nargs = 3,
 	.argtypes = {REGCLASSOID, JSONBOID, NAMEOID}
@@ -43,7 +43,7 @@ static Statement upsert_source = {
 /* Detaching cancels what is queued, but for rows that the worker holds. */
 static Statement delete_source = {
 	.sql = "WITH source AS ("
-	" DELETE FROM @schema@.crm_lead_sources WHERE relation = $1 RETURNING id"
+	" UPDATE @schema@.crm_lead_sources SET attached = false WHERE relation = $1 AND attached RETURNING id"
 	"), held AS ("
 	" SELECT q.integration_id, q.priority, q.id FROM @schema@.crm_sync_queue q, source"
 	" WHERE q.source_id = source.id FOR UPDATE OF q SKIP LOCKED"
@@ -75,14 +75,14 @@ check_table(Relation rel)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a temporary table", RelationGetRelationName(rel)),
 				 errdetail("The worker cannot read another session's temporary table.")));
+	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
 	if (rel->rd_rel->relforcerowsecurity)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("row-level security of \"%s\" is forced on its owner", RelationGetRelationName(rel)),
 				 errdetail("The worker reads leads as the table's owner and must see all of them."),
 				 errhint("ALTER TABLE ... NO FORCE ROW LEVEL SECURITY.")));
-	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
 }
 
 static void

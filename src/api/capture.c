@@ -99,7 +99,7 @@ static int	notes_capacity = 0;
 static Oid	notes_schema = InvalidOid;
 
 static Statement select_source = {
-	.sql = "SELECT mapping FROM @schema@.crm_lead_sources WHERE id = $1",
+	.sql = "SELECT mapping FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
 	.nargs = 1,
 	.argtypes = {INT4OID}
 };

@@ -41,6 +41,16 @@ static Statement find_integration = {
 	.argtypes = {UUIDOID}
 };
 
+/*
+ * Whatever goes wrong below these functions, a cancelled wait included, the
+ * statement is not logged: it may hold a key or a code.
+ */
+static void
+hide_statement(void *arg)
+{
+	(void) errhidestmt(true);
+}
+
 static const CrmProvider *
 require_provider(FunctionCallInfo fcinfo, int arg)
 {
@@ -151,8 +161,8 @@ store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
 	return UUIDPGetDatum(id);
 }
 
-Datum
-echosync_connect(PG_FUNCTION_ARGS)
+static Datum
+connect_hidden(FunctionCallInfo fcinfo)
 {
 	char	   *user_id = require_user();
 	const CrmProvider *provider = require_provider(fcinfo, 0);
@@ -269,8 +279,8 @@ refuse_exchange(const MailReply *reply)
  * In a READ ONLY transaction (a GET through PostgREST) the worker writes, in
  * its own transaction; there the state alone decides whose connection it is.
  */
-Datum
-echosync_oauth_callback(PG_FUNCTION_ARGS)
+static Datum
+oauth_callback_hidden(FunctionCallInfo fcinfo)
 {
 	bool		read_only = XactReadOnly;
 	char	   *user_id = read_only ? identity_user_id() : require_user();
@@ -370,8 +380,8 @@ credential_from_json(const char *plain, CrmCredential *credential)
  * Bring over a connection of the earlier application, credential and all.
  * The CRM is not asked; echosync_test_connection() does that.
  */
-Datum
-echosync_import_integration(PG_FUNCTION_ARGS)
+static Datum
+import_integration_hidden(FunctionCallInfo fcinfo)
 {
 	const CrmProvider *provider = require_provider(fcinfo, 1);
 	MailReply	nothing = {0};
@@ -404,4 +414,34 @@ echosync_import_integration(PG_FUNCTION_ARGS)
 	seal_wipe(plain);
 	PG_RETURN_DATUM(store(text_to_cstring(PG_GETARG_TEXT_PP(0)), provider,
 						  settings_argument(fcinfo, 3), &credential, &nothing));
+}
+
+static Datum
+call_hidden(Datum (*function) (FunctionCallInfo), FunctionCallInfo fcinfo)
+{
+	ErrorContextCallback hide = {error_context_stack, hide_statement, NULL};
+	Datum		result;
+
+	error_context_stack = &hide;
+	result = function(fcinfo);
+	error_context_stack = hide.previous;
+	return result;
+}
+
+Datum
+echosync_connect(PG_FUNCTION_ARGS)
+{
+	return call_hidden(connect_hidden, fcinfo);
+}
+
+Datum
+echosync_oauth_callback(PG_FUNCTION_ARGS)
+{
+	return call_hidden(oauth_callback_hidden, fcinfo);
+}
+
+Datum
+echosync_import_integration(PG_FUNCTION_ARGS)
+{
+	return call_hidden(import_integration_hidden, fcinfo);
 }

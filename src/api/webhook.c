@@ -12,7 +12,6 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
@@ -22,7 +21,6 @@
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "api/enqueue.h"
 #include "config/secrets.h"
@@ -202,39 +200,6 @@ read_source(List *leads, const char *user_id, const LeadSource *source)
 	SPI_cursor_close(portal);
 }
 
-/*
- * Ids of another system need not fit the type of a table's id ("ext-1" for a
- * bigint): then the lead is not in that table.
- */
-static void
-try_source(List *leads, const char *user_id, const LeadSource *source)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		read_source(leads, user_id, source);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-}
-
 static void
 queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 {
@@ -280,7 +245,7 @@ echosync_webhook_lead_created(PG_FUNCTION_ARGS)
 	SPI_connect();
 	db_use_extension();
 	foreach(lc, lead_sources_load())
-		try_source(leads, user_id, lfirst(lc));
+		read_source(leads, user_id, lfirst(lc));
 	enqueue = enqueue_begin("webhook", 0, 0);
 	queue_leads(enqueue, leads, user_id);
 	queued = enqueue->n_queued;

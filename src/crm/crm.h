@@ -196,6 +196,10 @@ typedef struct CrmSession
 	bool		requested_by_hand;	/* manual sync or retry */
 	bool		uncertain;		/* an earlier create of this lead may have
 								 * happened: a search hit is probably ours */
+	bool		resolve_only;	/* the lead has changed since the create in doubt:
+								 * `lead` is as it was then, and if the CRM does
+								 * not have it nothing is created (success, no
+								 * link) */
 	TimestampTz now;			/* at begin/next */
 	char	   *local_match;	/* record id that another lead of the same
 								 * connection with the same phone or e-mail is

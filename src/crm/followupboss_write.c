@@ -154,6 +154,8 @@ fub_write_create(CrmSession *session)
 	FubState   *state = session->state;
 	StringInfoData body;
 
+	if (session->resolve_only)
+		return crm_success(session, CRM_WRITE_NONE);
 	/* a new record has no note of ours, whatever the one that is gone had */
 	memset(session->link.note_digest, 0, LEAD_DIGEST_LEN);
 	if (fub_by_events(session))

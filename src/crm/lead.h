@@ -100,6 +100,9 @@ extern const char *const lead_refusal_names[];
  */
 extern CrmLead *lead_from_jsonb(Jsonb *object);
 
+/* Append the lead as JSON that lead_from_jsonb reads back (lead_json.c). */
+extern void lead_to_json(const CrmLead *lead, StringInfo out);
+
 /*
  * The facts the rule needs, from text as type output functions give it; what
  * the trigger uses, where building a whole lead would cost too much.

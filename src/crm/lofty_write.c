@@ -89,6 +89,8 @@ lofty_write_create(CrmSession *session)
 	List	   *attributes = lofty_fields_of_lead(session);
 	StringInfo	body;
 
+	if (session->resolve_only)
+		return crm_success(session, CRM_WRITE_NONE);
 	body = lofty_request(session, LOFTY_STEP_CREATE, "POST", "/leads");
 	session->request.creates = true;
 

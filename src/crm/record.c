@@ -100,6 +100,8 @@ record_written(CrmSession *session)
 {
 	memcpy(session->link.digest, session->digest, LEAD_DIGEST_SIZE);
 	session->link.has_digest = true;
+	if (session->link.record_id != NULL)
+		session->link_changed = true;	/* also if a note fails hereafter */
 }
 
 bool

@@ -292,7 +292,8 @@ operator_namespace_name(Oid operator)
 }
 
 char *
-lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, int parameter)
+lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, int parameter,
+				   bool as_text)
 {
 	const char *column = columns->names[field][0];
 	AttrNumber	attnum = get_attnum(relation, column);
@@ -306,7 +307,7 @@ lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, in
 				 errmsg("column \"%s\" of an attached table no longer exists", column),
 				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
 	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
-	if (!OidIsValid(entry->eq_opr) || type == VARCHAROID)
+	if (as_text || !OidIsValid(entry->eq_opr) || type == VARCHAROID)
 		return psprintf("t.%s::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($%d)",
 						quote_identifier(column), parameter);
 	operator_schema = operator_namespace_name(entry->eq_opr);

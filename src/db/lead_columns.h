@@ -40,9 +40,10 @@ extern char *lead_table_name(Oid relation);
 
 /*
  * "<id column> = ANY ($n)" with the parameter, a text[], cast to the column's
- * type, so that an index serves; and the same for the user's column.
+ * type, so that an index serves, or as_text the column to text; and the same
+ * for the user's column.
  */
 extern char *lead_columns_match(const LeadColumns *columns, Oid relation,
-								LeadField field, int parameter);
+								LeadField field, int parameter, bool as_text);
 
 #endif							/* ECHOSYNC_LEAD_COLUMNS_H */

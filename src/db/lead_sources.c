@@ -9,16 +9,18 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 
 #include "db/lead_sources.h"
 #include "db/statement.h"
 
 static Statement select_sources = {
-	.sql = "SELECT id, relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources ORDER BY id",
+	.sql = "SELECT id, relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE attached ORDER BY id",
 	.nargs = 0
 };
 
@@ -54,8 +56,8 @@ lead_sources_load(void)
 	return sources;
 }
 
-Portal
-lead_source_open(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+static Portal
+open_cursor(const LeadSource *source, const char *user_id, ArrayType *lead_ids, bool as_text)
 {
 	StringInfoData sql;
 	Oid			types[2] = {TEXTARRAYOID, TEXTARRAYOID};
@@ -69,14 +71,14 @@ lead_source_open(const LeadSource *source, const char *user_id, ArrayType *lead_
 	appendStringInfo(&sql, "%s WHERE %s",
 					 lead_columns_select(source->columns, source->relation),
 					 lead_columns_match(source->columns, source->relation,
-										LEAD_FIELD_USER_ID, 1));
+										LEAD_FIELD_USER_ID, 1, as_text));
 	values[0] = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(user_id)},
 												1, TEXTOID, -1, false, TYPALIGN_INT));
 	if (lead_ids != NULL)
 	{
 		appendStringInfo(&sql, " AND %s",
 						 lead_columns_match(source->columns, source->relation,
-											LEAD_FIELD_ID, 2));
+											LEAD_FIELD_ID, 2, as_text));
 		values[1] = PointerGetDatum(lead_ids);
 		n = 2;
 	}
@@ -84,6 +86,50 @@ lead_source_open(const LeadSource *source, const char *user_id, ArrayType *lead_
 									   CURSOR_OPT_NO_SCROLL);
 	db_restore_user(&saved);
 	return portal;
+}
+
+/* Do the ids fit the types of the table's columns?  (A bigint has no "abc".) */
+static bool
+ids_fit(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool fit = true;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		Portal		portal = open_cursor(source, user_id, lead_ids, false);
+
+		lead_source_fetch(source, portal, 1);
+		SPI_cursor_close(portal);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			ReThrowError(error);
+		fit = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return fit;
+}
+
+Portal
+lead_source_open(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+{
+	return open_cursor(source, user_id, lead_ids, !ids_fit(source, user_id, lead_ids));
 }
 
 void

@@ -101,6 +101,7 @@ BEGIN
                (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = s.relation
                    AND t.tgname IN ('echosync_capture', 'echosync_capture_end') AND t.tgenabled IN ('O', 'A')) AS triggers
           FROM @extschema@.crm_lead_sources s LEFT JOIN pg_class c ON c.oid = s.relation
+         WHERE s.attached
          ORDER BY s.id
     LOOP
         check_name := 'leads ' || one.relation::text;

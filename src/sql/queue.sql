@@ -36,11 +36,6 @@ BEGIN
         SELECT t.integration_id, t.lead_id, t.user_id, t.source_id, 'retry', t.run_id, t.snapshot
           FROM taken t ORDER BY t.queued_at
         RETURNING 1
-    ), doubtful AS (
-        -- a create of unknown fate is still one: search first
-        INSERT INTO @extschema@.crm_sync_attempts AS a (integration_id, lead_id, source_id, intent_at)
-        SELECT t.integration_id, t.lead_id, t.source_id, t.intent_at FROM taken t WHERE t.intent_at IS NOT NULL
-        ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET intent_at = excluded.intent_at
     )
     SELECT count(*) INTO n FROM queued;
     PERFORM @extschema@.echosync_wake(integration.id);

@@ -26,13 +26,17 @@
 
 #include "db/lead_columns.h"
 #include "db/link.h"
+#include "config/seal.h"
 #include "config/settings.h"
+#include "crm/json.h"
+#include "db/integration.h"
 #include "worker/worker.h"
 
 #define CLAIM_ROWS 16			/* a connection and turn */
 #define READ_TIMEOUT_MS 10000
 #define READ_RETRY_MS 5000
 #define MAX_CRASHES 3
+#define DOUBT_GRACE_MS 500
 
 static Statement select_horizon = {
 	.sql = "SELECT s.last_value,"
@@ -71,7 +75,7 @@ static Statement select_rows = {
 
 static Statement select_state = {
 	.sql = "SELECT k.ord, " LINK_COLUMNS ", l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL,"
-	" a.crashes"
+	" a.crashes, a.intent_lead"
 	" FROM unnest($1, $2, $3) WITH ORDINALITY AS k(id, lead_id, source_id, ord)"
 	" LEFT JOIN @schema@.crm_lead_links l ON l.integration_id = k.id AND l.lead_id = k.lead_id"
 	" AND l.source_id = k.source_id"
@@ -83,15 +87,19 @@ static Statement select_state = {
 
 /* A record that we wrote for another lead with the same phone or e-mail. */
 static Statement select_local_match = {
-	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash"
-	" FROM unnest($1, $2, $3) WITH ORDINALITY AS k(id, phone, email, ord)"
+	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash, d.intent_at"
+	" FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS k(id, phone, email, lead_id, source_id, ord)"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.phone_hash = k.phone ORDER BY l.created_at LIMIT 1) p ON true"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.email_hash = k.email ORDER BY l.created_at LIMIT 1) e ON true"
-	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL",
-	.nargs = 3,
-	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
+	" LEFT JOIN LATERAL (SELECT pg_catalog.max(a.intent_at) FROM @schema@.crm_sync_attempts a"
+	" WHERE a.integration_id = k.id AND (a.phone_hash = k.phone OR a.email_hash = k.email)"
+	" AND a.intent_at IS NOT NULL AND (a.lead_id <> k.lead_id OR a.source_id <> k.source_id)"
+	") d(intent_at) ON true"
+	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL OR d.intent_at IS NOT NULL",
+	.nargs = 5,
+	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
 static Statement insert_claims = {
@@ -102,7 +110,7 @@ static Statement insert_claims = {
 };
 
 static Statement select_source = {
-	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1",
+	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
 	.nargs = 1,
 	.argtypes = {INT4OID}
 };
@@ -547,6 +555,7 @@ state_body(void *arg)
 		load_link(job, i);
 		job->intent_at = isnull ? 0 : DatumGetTimestampTz(intent);
 		job->session.uncertain = job->intent_at != 0;
+		job->intent_lead = spi_text(i, 13);
 		job->has_attempts_row = spi_bool(i, 11);
 		job->attempts = DatumGetInt16(spi_datum(i, 8, &isnull));
 		MemoryContextSwitchTo(caller);
@@ -638,7 +647,7 @@ read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner
 
 	db_become_restricted(owner, &saved);
 	sql = psprintf("%s WHERE %s", lead_columns_select(columns, relation),
-				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1));
+				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1, false));
 	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
 	SPI_execute_with_args(sql, 1, &type, &ids, NULL, true, 0);
 	disable_timeout(STATEMENT_TIMEOUT, false);
@@ -771,8 +780,8 @@ static void
 local_match_body(void *arg)
 {
 	List	   *jobs = arg;
-	RowSet	   *keys = rowset_make(3, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID});
-	Datum		values[3];
+	RowSet	   *keys = rowset_make(5, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, INT4OID});
+	Datum		values[5];
 	ListCell   *lc;
 
 	foreach(lc, jobs)
@@ -783,8 +792,10 @@ local_match_body(void *arg)
 		rowset_uuid(keys, job->connection->id.data);
 		add_hash(keys, job, 'p', job->session.lead->phone_key);
 		add_hash(keys, job, 'e', job->session.lead->email);
+		rowset_text(keys, job->lead_id);
+		rowset_int4(keys, job->source_id);
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		values[i] = rowset_array(keys, i);
 	statement_execute(&select_local_match, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -792,6 +803,14 @@ local_match_body(void *arg)
 		Job		   *job = list_nth(jobs, spi_int64(i, 1, 0) - 1);
 		char	   *by_phone = spi_text(i, 2);
 		char	   *by_email = spi_text(i, 3);
+		bool		no_doubt;
+		Datum		intent_at = spi_datum(i, 5, &no_doubt);
+
+		if (!no_doubt)
+			job->doubt_until = TimestampTzPlusMilliseconds(DatumGetTimestampTz(intent_at),
+														   echosync_uncertain_wait + DOUBT_GRACE_MS);
+		if (by_phone == NULL && by_email == NULL)
+			continue;
 
 		/* Two records: let the search find both and judge. */
 		if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
@@ -814,6 +833,7 @@ find_local_matches(void)
 		Job		   *job = lfirst(lc);
 
 		job->session.local_match = NULL;
+		job->doubt_until = 0;
 		if (job->state == JOB_STATE_READ && job->session.link.record_id == NULL)
 			jobs = lappend(jobs, job);
 	}
@@ -848,6 +868,44 @@ twin_is_in_work(const Job *job)
 	return false;
 }
 
+/*
+ * A create of this lead is in doubt, and the lead has changed since: look for
+ * what was sent, by the keys that it had then.  What it is now comes after.
+ */
+static void
+look_for_what_was_sent(Job *job)
+{
+	const CrmConnection *crm = &job->connection->crm;
+	MemoryContext caller = MemoryContextSwitchTo(job->context);
+	uint8		now[LEAD_DIGEST_SIZE];
+	uint8		then[LEAD_DIGEST_SIZE];
+	const char *reason;
+	char	   *plain = NULL;
+	Jsonb	   *parsed = NULL;
+	CrmLead    *sent;
+
+	job->session.resolve_only = false;
+	if (job->session.uncertain && job->session.link.record_id == NULL && job->intent_lead != NULL)
+		plain = seal_open(job->intent_lead,
+						  integration_seal_context(crm->integration_id, job->connection->user_id),
+						  &reason);
+	if (plain != NULL)
+		parsed = json_parse(plain, strlen(plain));
+	if (parsed != NULL)
+	{
+		sent = lead_from_jsonb(parsed);
+		lead_digest(job->session.lead, crm->settings, now);
+		lead_digest(sent, crm->settings, then);
+		if (memcmp(now, then, LEAD_DIGEST_SIZE) != 0)
+		{
+			job->session.resolve_only = true;
+			job->session.lead = sent;
+		}
+	}
+	seal_wipe(plain);
+	MemoryContextSwitchTo(caller);
+}
+
 static void
 begin_all(void)
 {
@@ -870,8 +928,11 @@ begin_all(void)
 			job_give_up(job);
 		else if (twin_is_in_work(job))
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now, 100));
+		else if (job->doubt_until > worker->now && job->session.local_match == NULL)
+			job_hold(job, job->doubt_until);
 		else
 		{
+			look_for_what_was_sent(job);
 			job->session.task = CRM_TASK_SYNC;
 			job_begin(job);
 		}

@@ -58,7 +58,7 @@ connection_init(Connection *connection)
 	dlist_init(&connection->jobs);
 	connection->maybe_work = true;
 	connection->stale = true;
-	connection->max_active = CONNECTION_MAX_ACTIVE;
+	connection->max_active = 1;	/* until the CRM has told its limits */
 }
 
 Connection *

@@ -51,7 +51,9 @@ static Statement delete_stale_attempts = {
 	.sql = "DELETE FROM @schema@.crm_sync_attempts a"
 	" WHERE COALESCE(a.intent_at, '-infinity') < pg_catalog.clock_timestamp() - interval '1 day'"
 	" AND NOT EXISTS (SELECT FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id = a.integration_id AND q.lead_id = a.lead_id AND q.source_id = a.source_id)",
+	" WHERE q.integration_id = a.integration_id AND q.lead_id = a.lead_id AND q.source_id = a.source_id)"
+	" AND NOT EXISTS (SELECT FROM @schema@.crm_dead_letters d"
+	" WHERE d.integration_id = a.integration_id AND d.lead_id = a.lead_id AND d.source_id = a.source_id)",
 	.nargs = 0
 };
 

@@ -20,6 +20,8 @@
 #define MAX_REQUEST_HEADERS 16
 /* Without a Retry-After, a refused call waits this long. */
 #define DEFAULT_RATE_WAIT_MS 10000
+/* An intent older than this is renewed before its create is sent. */
+#define INTENT_FRESH_MS 500
 
 Job *
 job_make(JobKind kind, Connection *connection)
@@ -242,7 +244,10 @@ wait_for_token(Job *job)
 		return false;
 	job->auth_retried = true;
 	if (job->token_generation == connection->token_generation)
+	{
+		connection->crm.credential.expires_at = 1;	/* refused: not to be used again */
 		refresh_start(connection);
+	}
 	return true;
 }
 
@@ -366,6 +371,17 @@ job_may_send(Job *job)
 	return connection->refresh == NULL && token_is_fresh(connection);
 }
 
+/*
+ * The doubt about a create is counted from its intent.  One that had to wait
+ * for a place says anew when it is sent.
+ */
+static bool
+intent_is_old(const Job *job)
+{
+	return job->kind == JOB_LEAD && job->session.request.creates &&
+		TimestampDifferenceExceeds(job->intent_at, worker->now, INTENT_FRESH_MS);
+}
+
 /* Send what waits; of one kind only unless JOB_NONE. */
 static void
 connection_send(Connection *connection, JobKind only)
@@ -380,6 +396,12 @@ connection_send(Connection *connection, JobKind only)
 			continue;
 		if (!job_may_send(job))
 			continue;
+		if (intent_is_old(job))
+		{
+			job_set_state(job, JOB_STATE_COMMIT);
+			worker_list_append(&worker->to_commit, job);
+			continue;
+		}
 		/* A full engine: there is a completion to wait for, then look again. */
 		if (!job_send(job))
 		{

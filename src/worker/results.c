@@ -21,7 +21,9 @@
 #include "common/pg_prng.h"
 #include "utils/builtins.h"
 
+#include "config/seal.h"
 #include "config/settings.h"
+#include "db/integration.h"
 #include "worker/schedule.h"
 #include "worker/worker.h"
 
@@ -53,13 +55,17 @@ static Statement delete_links = {
 
 static Statement upsert_attempts = {
 	.sql = "INSERT INTO @schema@.crm_sync_attempts"
-	" (integration_id, lead_id, source_id, attempts, due_at, intent_at, error_code)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)"
+	" AS a (integration_id, lead_id, source_id, attempts, due_at, intent_at, error_code,"
+	" intent_lead, phone_hash, email_hash)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET attempts = excluded.attempts,"
-	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code",
-	.nargs = 7,
+	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code,"
+	" intent_lead = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.intent_lead, a.intent_lead) END,"
+	" phone_hash = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.phone_hash, a.phone_hash) END,"
+	" email_hash = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.email_hash, a.email_hash) END",
+	.nargs = 10,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID, TEXTARRAYOID}
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
 };
 
 static Statement delete_attempts = {
@@ -114,16 +120,15 @@ static Statement delete_queue = {
 static Statement insert_dead_letters = {
 	.sql = "INSERT INTO @schema@.crm_dead_letters"
 	" (integration_id, lead_id, source_id, user_id, run_id, snapshot, queued_at, attempts,"
-	" http_status, error_code, error_message, intent_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+	" http_status, error_code, error_message)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
 	" attempts = excluded.attempts, http_status = excluded.http_status,"
 	" error_code = excluded.error_code, error_message = excluded.error_message,"
-	" snapshot = excluded.snapshot, intent_at = excluded.intent_at",
-	.nargs = 12,
+	" snapshot = excluded.snapshot",
+	.nargs = 11,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID,
-	JSONBARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-	TIMESTAMPTZARRAYOID}
+	JSONBARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
 };
 
 /* A dead letter is settled when its lead was sent after all. */
@@ -206,7 +211,8 @@ typedef enum Verdict
 	VERDICT_DONE = 0,			/* success or skip: rows are gone */
 	VERDICT_DEAD,				/* dead letter: rows are gone */
 	VERDICT_RETRY,				/* held until due_at */
-	VERDICT_RELEASE				/* back to the queue, nobody pays */
+	VERDICT_RELEASE,			/* back to the queue, nobody pays */
+	VERDICT_AGAIN				/* a doubt is settled; now the lead as it is */
 } Verdict;
 
 static bool
@@ -224,6 +230,8 @@ verdict_of(const Job *job)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
 
+	if (outcome->status == CRM_STATUS_SUCCESS && job->session.resolve_only)
+		return VERDICT_AGAIN;
 	if (outcome->status != CRM_STATUS_FAILED)
 		return VERDICT_DONE;
 	switch (outcome->error_class)
@@ -308,6 +316,31 @@ add_link(Results *results, const Job *job)
 	rowset_timestamptz(results->links, worker->now);
 }
 
+/* With the intent of a create goes what is sent, and by which keys it is known. */
+static void
+add_sent_lead(RowSet *set, const Job *job, TimestampTz intent_at)
+{
+	const CrmLead *lead = job->session.lead;
+	StringInfoData json;
+
+	if (intent_at == 0 || job->state != JOB_STATE_COMMIT || lead == NULL ||
+		job->session.link.record_id != NULL)
+	{
+		rowset_null(set);
+		rowset_null(set);
+		rowset_null(set);
+		return;
+	}
+	initStringInfo(&json);
+	lead_to_json(lead, &json);
+	rowset_text(set, seal_text(json.data,
+							   integration_seal_context(job->connection->crm.integration_id,
+														job->connection->user_id)));
+	explicit_bzero(json.data, json.len);
+	add_key_hash(set, job, 'p', lead->phone_key);
+	add_key_hash(set, job, 'e', lead->email);
+}
+
 static void
 add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
 			TimestampTz intent_at, const char *error_code)
@@ -317,6 +350,7 @@ add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
 	rowset_timestamptz(results->attempts, due_at);
 	rowset_timestamptz(results->attempts, intent_at);
 	rowset_text(results->attempts, error_code);
+	add_sent_lead(results->attempts, job, intent_at);
 }
 
 static void
@@ -373,7 +407,8 @@ log_outcome(Results *results, const Job *job, Verdict verdict)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
 
-	if (verdict == VERDICT_RELEASE)
+	if (verdict == VERDICT_RELEASE ||
+		(verdict == VERDICT_AGAIN && outcome->write == CRM_WRITE_NONE))
 		return;
 	if (outcome->status != CRM_STATUS_SKIPPED)
 		add_log(results, job);
@@ -413,8 +448,11 @@ in_doubt(const Job *job)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
 
-	if (outcome->status != CRM_STATUS_FAILED)
+	if (outcome->status == CRM_STATUS_SUCCESS)
 		return false;
+	if (outcome->status == CRM_STATUS_SKIPPED)
+		return job->session.uncertain && job->first_sent_at == 0 &&
+			outcome->reason != REFUSAL_UNCHANGED;
 	return outcome->error_class == CRM_ERROR_UNCERTAIN || job->session.uncertain;
 }
 
@@ -436,7 +474,6 @@ add_dead_letter(Results *results, const Job *job)
 		rowset_null(set);
 	rowset_text(set, outcome->error_code);
 	rowset_text(set, outcome->error_message);
-	rowset_timestamptz(set, in_doubt(job) ? (job->intent_at ? job->intent_at : worker->now) : 0);
 }
 
 static void
@@ -455,11 +492,13 @@ add_finished(Results *results, Job *job)
 					intent_at, outcome->error_code);
 	else if (verdict == VERDICT_RELEASE && (intent_at != 0 || job->intent_at != 0))
 		add_attempt(results, job, job->attempts, 0, intent_at, outcome->error_code);
+	else if (intent_at != 0)
+		add_attempt(results, job, 0, 0, intent_at, outcome->error_code);	/* doubt outlives a dead letter */
 	else if (verdict != VERDICT_RELEASE && (job->has_attempts_row || job->intent_at != 0))
 		add_key(results->settled, job);
 	if (verdict == VERDICT_DEAD)
 		add_dead_letter(results, job);
-	else if (outcome->status == CRM_STATUS_SUCCESS)
+	else if (outcome->status == CRM_STATUS_SUCCESS && verdict == VERDICT_DONE)
 		add_key(results->undead, job);
 	if (verdict == VERDICT_DEAD || verdict == VERDICT_DONE)
 		add_rows_gone(results, job);
@@ -473,7 +512,7 @@ add_before_send(Results *results, Job *job)
 		add_link(results, job);
 	if (job->session.request.creates)
 		add_attempt(results, job, job->attempts, 0, worker->now, NULL);
-	else if (job->intent_at != 0)
+	else if (job->intent_at != 0 && !job->session.uncertain)
 		add_key(results->settled, job);
 }
 
@@ -485,8 +524,8 @@ results_make(List *jobs)
 	results->links = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
 								 BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
 	results->lost_links = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
-	results->attempts = rowset_make(7, (Oid[]) {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
-									TIMESTAMPTZOID, TEXTOID});
+	results->attempts = rowset_make(10, (Oid[]) {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
+									TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID, BYTEAOID});
 	results->settled = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->logs = rowset_make(15, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 								TEXTOID, TEXTOID, INT2OID, TEXTOID, INT4OID, TEXTOID, TEXTOID,
@@ -494,8 +533,8 @@ results_make(List *jobs)
 	results->refusals = rowset_make(8, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 									TIMESTAMPTZOID, TIMESTAMPTZOID});
 	results->queue = rowset_make(3, (Oid[]) {UUIDOID, INT2OID, INT8OID});
-	results->dead = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, INT8OID, JSONBOID,
-								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
+	results->dead = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, INT8OID, JSONBOID,
+								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID});
 	results->undead = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->runs = rowset_make(4, (Oid[]) {INT8OID, INT4OID, INT4OID, INT4OID});
 	results->jobs = jobs;
@@ -600,8 +639,11 @@ static void
 settle_before_send(Job *job)
 {
 	job->session.link_changed = false;
-	job->intent_at = job->session.request.creates ? worker->now : 0;
-	job->has_attempts_row = job->session.request.creates;
+	if (job->session.request.creates)
+		job->intent_at = worker->now;
+	else if (!job->session.uncertain)
+		job->intent_at = 0;
+	job->has_attempts_row = job->intent_at != 0;
 	job_set_state(job, JOB_STATE_SEND);
 	connection_ready(job->connection);
 }
@@ -623,7 +665,8 @@ settle_failure(Job *job, Verdict verdict)
 		connection_set_status(connection, "error", "credential_refused");
 	if (verdict == VERDICT_DEAD)
 	{
-		connection_count_failure(connection);
+		if (job->first_sent_at != 0)
+			connection_count_failure(connection);
 		pg_atomic_fetch_add_u64(&worker->slot->failed, 1);
 	}
 	else if (verdict == VERDICT_RETRY)
@@ -666,7 +709,7 @@ settle_finished(Job *job)
 		job_hold(job, due_at);
 		return;
 	}
-	if (verdict == VERDICT_RELEASE)
+	if (verdict == VERDICT_RELEASE || verdict == VERDICT_AGAIN)
 	{
 		connection->cursor[0] = connection->cursor[1] = 0;
 		connection->maybe_work = true;

@@ -97,6 +97,8 @@ typedef struct Job
 	int			rows_capacity;
 	int			attempts;		/* failed tries so far */
 	TimestampTz intent_at;		/* a create of unknown fate; 0: none */
+	char	   *intent_lead;	/* the lead as it was sent, sealed; NULL: unknown */
+	TimestampTz doubt_until;	/* a lead with our phone or e-mail is in doubt */
 	TimestampTz synced_at;		/* when the link was last written; 0: never */
 	bool		has_attempts_row;
 	bool		begun;
