@@ -35,7 +35,6 @@
 #define CLAIM_ROWS 16			/* a connection and turn */
 #define READ_TIMEOUT_MS 10000
 #define READ_RETRY_MS 5000
-#define MAX_CRASHES 3
 #define DOUBT_GRACE_MS 500
 
 static Statement select_horizon = {
@@ -924,7 +923,7 @@ begin_all(void)
 							   job->connection->crm.provider->flags_records);
 		if (refusal != REFUSAL_NONE)
 			job_refuse(job, refusal);
-		else if (job->crashes >= MAX_CRASHES)
+		else if (job->crashes >= WORKER_MAX_CRASHES)
 			job_give_up(job);
 		else if (twin_is_in_work(job))
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now, 100));

@@ -56,16 +56,17 @@ static Statement delete_links = {
 static Statement upsert_attempts = {
 	.sql = "INSERT INTO @schema@.crm_sync_attempts"
 	" AS a (integration_id, lead_id, source_id, attempts, due_at, intent_at, error_code,"
-	" intent_lead, phone_hash, email_hash)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+	" crashes, intent_lead, phone_hash, email_hash)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET attempts = excluded.attempts,"
 	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code,"
+	" crashes = excluded.crashes,"
 	" intent_lead = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.intent_lead, a.intent_lead) END,"
 	" phone_hash = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.phone_hash, a.phone_hash) END,"
 	" email_hash = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.email_hash, a.email_hash) END",
-	.nargs = 10,
+	.nargs = 11,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
 };
 
 static Statement delete_attempts = {
@@ -350,6 +351,8 @@ add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
 	rowset_timestamptz(results->attempts, due_at);
 	rowset_timestamptz(results->attempts, intent_at);
 	rowset_text(results->attempts, error_code);
+	/* Who was given up for its crashes starts afresh when it is retried. */
+	rowset_int2(results->attempts, job->crashes >= WORKER_MAX_CRASHES ? 0 : job->crashes);
 	add_sent_lead(results->attempts, job, intent_at);
 }
 
@@ -524,8 +527,8 @@ results_make(List *jobs)
 	results->links = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
 								 BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
 	results->lost_links = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
-	results->attempts = rowset_make(10, (Oid[]) {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
-									TIMESTAMPTZOID, TEXTOID, TEXTOID, BYTEAOID, BYTEAOID});
+	results->attempts = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
+									TIMESTAMPTZOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID, BYTEAOID});
 	results->settled = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->logs = rowset_make(15, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 								TEXTOID, TEXTOID, INT2OID, TEXTOID, INT4OID, TEXTOID, TEXTOID,

@@ -32,6 +32,9 @@
 
 #define MAX_LIMITS 8
 
+/* A lead that was in work in so many crashes is given up. */
+#define WORKER_MAX_CRASHES 3
+
 typedef enum JobKind
 {
 	JOB_NONE = 0,
