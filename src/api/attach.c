@@ -55,6 +55,14 @@ static Statement delete_source = {
 	.argtypes = {REGCLASSOID}
 };
 
+/* Before any lock is waited for. */
+static void
+check_owner(Oid relid)
+{
+	if (!pg_class_ownercheck(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
 static void
 check_table(Relation rel)
 {
@@ -75,9 +83,7 @@ check_table(Relation rel)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a temporary table", RelationGetRelationName(rel)),
 				 errdetail("The worker cannot read another session's temporary table.")));
-	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
-	if (rel->rd_rel->relforcerowsecurity)
+	if (rel->rd_rel->relrowsecurity && rel->rd_rel->relforcerowsecurity)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("row-level security of \"%s\" is forced on its owner", RelationGetRelationName(rel)),
@@ -152,11 +158,13 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	Jsonb	   *mapping = PG_GETARG_JSONB_P(1);
-	Relation	rel = table_open(relid, ShareRowExclusiveLock);
+	Relation	rel;
 	LeadColumns *columns;
 	char	   *table;
 	int			source_id;
 
+	check_owner(relid);
+	rel = table_open(relid, ShareRowExclusiveLock);
 	check_table(rel);
 	columns = lead_columns_recognize(rel, mapping);
 	table_close(rel, NoLock);
@@ -179,10 +187,12 @@ Datum
 echosync_detach_leads(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	Relation	rel = table_open(relid, ShareRowExclusiveLock);
+	Relation	rel;
 	Datum		value = ObjectIdGetDatum(relid);
 	SavedUser	saved;
 
+	check_owner(relid);
+	rel = table_open(relid, ShareRowExclusiveLock);
 	check_table(rel);
 	table_close(rel, NoLock);
 

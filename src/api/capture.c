@@ -24,6 +24,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
@@ -60,6 +61,7 @@ typedef struct CaptureColumn
 	Oid			type;
 	FmgrInfo	output;
 	FmgrInfo	to_jsonb;		/* of structured types only */
+	bool		padded;			/* char(n): the cast to text strips the blanks */
 	bool		structured;		/* an array, json, a composite: its text does
 								 * not say what it means */
 } CaptureColumn;
@@ -99,7 +101,7 @@ static int	notes_capacity = 0;
 static Oid	notes_schema = InvalidOid;
 
 static Statement select_source = {
-	.sql = "SELECT mapping FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
+	.sql = "SELECT mapping, relation::pg_catalog.oid FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
 	.nargs = 1,
 	.argtypes = {INT4OID}
 };
@@ -160,8 +162,18 @@ relations_create(void)
 	CacheRegisterRelcacheCallback(relation_invalidate, (Datum) 0);
 }
 
+/* Is the relation the source's table or a partition of it? */
+static bool
+relation_is_of(Oid relid, Oid source)
+{
+	return relid == source ||
+		(get_rel_relispartition(relid) &&
+		 list_member_oid(get_partition_ancestors(relid), source));
+}
+
+/* The source's mapping; NULL when it is not attached, or is another's table. */
 static LeadColumns *
-load_mapping(int source_id)
+load_mapping(int source_id, Oid relid)
 {
 	Datum		value = Int32GetDatum(source_id);
 	LeadColumns *columns = NULL;
@@ -173,7 +185,7 @@ load_mapping(int source_id)
 	db_become_owner(&saved);
 	statement_execute(&select_source, &value, NULL, true, 1);
 	db_restore_user(&saved);
-	if (SPI_processed == 1)
+	if (SPI_processed == 1 && relation_is_of(relid, DatumGetObjectId(spi_datum(0, 2, &isnull))))
 	{
 		Jsonb	   *mapping = DatumGetJsonbP(spi_datum(0, 1, &isnull));
 		MemoryContext spi = MemoryContextSwitchTo(caller);
@@ -242,6 +254,7 @@ resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns
 			column->type = get_atttype(entry->relid, column->attnum);
 			getTypeOutputInfo(column->type, &output, &varlena);
 			fmgr_info_cxt(output, &column->output, entry->context);
+			column->padded = getBaseType(column->type) == BPCHAROID;
 			column->structured = type_is_structured(column->type);
 			entry->structured |= column->structured && field_of_rule(field);
 			prepare_to_jsonb(entry, column);
@@ -292,7 +305,7 @@ relation_lookup(TriggerData *trigdata)
 				 errmsg("trigger \"%s\" was not made by echosync_attach_leads()",
 						trigdata->tg_trigger->tgname)));
 	entry->source_id = pg_strtoint32(trigdata->tg_trigger->tgargs[0]);
-	columns = load_mapping(entry->source_id);
+	columns = load_mapping(entry->source_id, relid);
 	if (columns == NULL)
 		return NULL;
 	resolve_columns(entry, rel, columns);
@@ -307,11 +320,17 @@ field_text(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, int i)
 	CaptureColumn *column = &entry->columns[field][i];
 	Datum		value;
 	bool		isnull;
+	char	   *text;
 
 	if (i >= entry->n_columns[field])
 		return NULL;
 	value = slot_getattr(slot, column->attnum, &isnull);
-	return isnull ? NULL : OutputFunctionCall(&column->output, value);
+	if (isnull)
+		return NULL;
+	text = OutputFunctionCall(&column->output, value);
+	if (column->padded)
+		text[bpchartruelen(text, strlen(text))] = '\0';
+	return text;
 }
 
 static bool
@@ -675,7 +694,11 @@ capture_at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			if (n_notes > 0)
+			{
+				PushActiveSnapshot(GetTransactionSnapshot());
 				capture_flush();
+				PopActiveSnapshot();
+			}
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_COMMIT:

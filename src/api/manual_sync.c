@@ -159,8 +159,9 @@ queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint6
 
 /* Queue what is the user's of one attached table, batch by batch. */
 static void
-queue_source(ManualRun *run, const LeadSource *source)
+queue_source(const LeadSource *source, void *arg)
 {
+	ManualRun  *run = arg;
 	Portal		portal = lead_source_open(source, run->target.user_id, run->lead_ids);
 	MemoryContext batch_context = AllocSetContextCreate(CurrentMemoryContext,
 														"echosync manual batch",
@@ -187,6 +188,19 @@ queue_source(ManualRun *run, const LeadSource *source)
 	}
 	SPI_cursor_close(portal);
 	MemoryContextDelete(batch_context);
+}
+
+/* A table that cannot be read is left out, and what it counted with it. */
+static void
+try_source(ManualRun *run, const LeadSource *source)
+{
+	int64		n_queued = run->enqueue->n_queued;
+	int64		n_skipped = run->n_skipped;
+
+	if (lead_source_try(source, queue_source, run))
+		return;
+	run->enqueue->n_queued = n_queued;
+	run->n_skipped = n_skipped;
 }
 
 /* Asked-for ids that are no lead of the caller's: another's, or nobody's. */
@@ -273,7 +287,7 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 	run.enqueue = enqueue_begin("manual", run.lead_ids == NULL ? 1 : 0,
 								start_run(&run.target));
 	foreach(lc, lead_sources_load())
-		queue_source(&run, lfirst(lc));
+		try_source(&run, lfirst(lc));
 	refuse_missing(&run);
 	finish_run(&run);
 

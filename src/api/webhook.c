@@ -40,6 +40,12 @@ typedef struct WebhookLead
 	int			source_id;		/* of the table that it is in; 0: none */
 } WebhookLead;
 
+typedef struct WebhookBody
+{
+	char	   *user_id;
+	List	   *leads;
+} WebhookBody;
+
 /* Digests are compared, so that neither length nor content shows in time. */
 static bool
 secrets_equal(const char *a, const char *b)
@@ -191,12 +197,13 @@ take_from_table(List *leads, const LeadSource *source)
 }
 
 static void
-read_source(List *leads, const char *user_id, const LeadSource *source)
+read_source(const LeadSource *source, void *arg)
 {
-	Portal		portal = lead_source_open(source, user_id, ids_of(leads));
+	WebhookBody *body = arg;
+	Portal		portal = lead_source_open(source, body->user_id, ids_of(body->leads));
 
-	lead_source_fetch(source, portal, list_length(leads));
-	take_from_table(leads, source);
+	lead_source_fetch(source, portal, list_length(body->leads));
+	take_from_table(body->leads, source);
 	SPI_cursor_close(portal);
 }
 
@@ -224,8 +231,7 @@ queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 Datum
 echosync_webhook_lead_created(PG_FUNCTION_ARGS)
 {
-	char	   *user_id = NULL;
-	List	   *leads;
+	WebhookBody body = {NULL, NIL};
 	Enqueue    *enqueue;
 	ListCell   *lc;
 	int64		queued,
@@ -240,14 +246,14 @@ echosync_webhook_lead_created(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the body must not be null")));
-	leads = read_body(PG_GETARG_JSONB_P(0), &user_id);
+	body.leads = read_body(PG_GETARG_JSONB_P(0), &body.user_id);
 
 	SPI_connect();
 	db_use_extension();
 	foreach(lc, lead_sources_load())
-		read_source(leads, user_id, lfirst(lc));
+		(void) lead_source_try(lfirst(lc), read_source, &body);
 	enqueue = enqueue_begin("webhook", 0, 0);
-	queue_leads(enqueue, leads, user_id);
+	queue_leads(enqueue, body.leads, body.user_id);
 	queued = enqueue->n_queued;
 	refused = enqueue->n_refused;
 	SPI_finish();

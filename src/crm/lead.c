@@ -272,11 +272,33 @@ score_shape(const char *text, char number[SCORE_MAX_LEN + 1])
 	return true;
 }
 
-static bool
+static void
 score_value(const char *number, double *score)
 {
 	*score = strtod(number, NULL);	/* LC_NUMERIC is always C in a server */
-	return isfinite(*score);
+}
+
+/*
+ * "Infinity", as numeric and float write it, and numbers of absurd length: a
+ * score, and above any limit.  Taken for none, they would be sent where leads
+ * without a score are.
+ */
+static bool
+score_is_infinite(const char *text)
+{
+	size_t		len;
+
+	while (*text == ' ')
+		text++;
+	if (*text == '+')
+		text++;
+	len = strlen(text);
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	if ((len == 8 && pg_strncasecmp(text, "infinity", 8) == 0) ||
+		(len == 3 && pg_strncasecmp(text, "inf", 3) == 0))
+		return true;
+	return len > SCORE_MAX_LEN && strspn(text, "0123456789.") == len;
 }
 
 bool
@@ -284,8 +306,17 @@ lead_text_to_score(const char *text, double *score)
 {
 	char		number[SCORE_MAX_LEN + 1];
 
-	return text != NULL && score_shape(text, number) &&
-		score_value(number, score);
+	if (text == NULL)
+		return false;
+	if (score_is_infinite(text))
+	{
+		*score = HUGE_VAL;
+		return true;
+	}
+	if (!score_shape(text, number))
+		return false;
+	score_value(number, score);
+	return !isinf(*score) || *score > 0;
 }
 
 /*
@@ -323,17 +354,16 @@ read_score(CrmLead *lead, JsonbValue *value)
 	char		number[SCORE_MAX_LEN + 1];
 	char	   *text;
 
+	lead->risk_score = 0;
 	if (value == NULL ||
 		(value->type != jbvNumeric && value->type != jbvString))
 		return;
 	text = json_value_text(value);
-	if (!score_shape(text, number) || !score_value(number, &lead->risk_score))
-	{
+	lead->has_risk_score = text != NULL && lead_text_to_score(text, &lead->risk_score);
+	if (!lead->has_risk_score)
 		lead->risk_score = 0;
-		return;
-	}
-	lead->has_risk_score = true;
-	lead->risk_score_text = score_text(number);
+	else if (isfinite(lead->risk_score) && score_shape(text, number))
+		lead->risk_score_text = score_text(number);
 }
 
 /* ------------------------------------------------------------------------

@@ -63,8 +63,12 @@ plain_name(const char *name, char plain[NAMEDATALEN])
 static void
 columns_add(LeadColumns *columns, LeadField field, const char *name)
 {
-	if (columns->n[field] < LEAD_COLUMNS_MAX)
-		columns->names[field][columns->n[field]++] = pstrdup(name);
+	if (columns->n[field] == LEAD_COLUMNS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %d columns for \"%s\"", LEAD_COLUMNS_MAX,
+						lead_field_names[field])));
+	columns->names[field][columns->n[field]++] = pstrdup(name);
 }
 
 static void

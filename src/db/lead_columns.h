@@ -11,7 +11,7 @@
 #include "crm/lead.h"
 
 /* Columns a field may come from; more than one only for do_not_contact. */
-#define LEAD_COLUMNS_MAX 9
+#define LEAD_COLUMNS_MAX 16
 
 typedef struct LeadColumns
 {

@@ -88,22 +88,19 @@ open_cursor(const LeadSource *source, const char *user_id, ArrayType *lead_ids, 
 	return portal;
 }
 
-/* Do the ids fit the types of the table's columns?  (A bigint has no "abc".) */
-static bool
-ids_fit(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+/* Run body in a subtransaction; the SQLSTATE that it failed with, 0 if not. */
+static int
+run_in_subtransaction(const LeadSource *source, LeadSourceBody body, void *arg)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool fit = true;
+	volatile int code = 0;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	PG_TRY();
 	{
-		Portal		portal = open_cursor(source, user_id, lead_ids, false);
-
-		lead_source_fetch(source, portal, 1);
-		SPI_cursor_close(portal);
+		body(source, arg);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -116,14 +113,54 @@ ids_fit(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
+			error->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
 			ReThrowError(error);
-		fit = false;
+		code = error->sqlerrcode;
+		FreeErrorData(error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	return fit;
+	return code;
+}
+
+bool
+lead_source_try(const LeadSource *source, LeadSourceBody body, void *arg)
+{
+	int			code = run_in_subtransaction(source, body, arg);
+
+	if (code != 0)
+		ereport(WARNING,
+				(errmsg("leads of table %u could not be read and were left out", source->relation),
+				 errdetail("SQLSTATE %s.", unpack_sql_state(code))));
+	return code == 0;
+}
+
+typedef struct Probe
+{
+	const char *user_id;
+	ArrayType  *lead_ids;
+} Probe;
+
+static void
+probe_body(const LeadSource *source, void *arg)
+{
+	Probe	   *probe = arg;
+	Portal		portal = open_cursor(source, probe->user_id, probe->lead_ids, false);
+
+	lead_source_fetch(source, portal, 1);
+	SPI_cursor_close(portal);
+}
+
+/* Do the ids fit the types of the table's columns?  (A bigint has no "abc".) */
+static bool
+ids_fit(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+{
+	Probe		probe = {user_id, lead_ids};
+	int			code = run_in_subtransaction(source, probe_body, &probe);
+
+	return code == 0 || ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION;
 }
 
 Portal

@@ -33,4 +33,12 @@ extern struct PortalData *lead_source_open(const LeadSource *source, const char 
 										   ArrayType *lead_ids);
 extern void lead_source_fetch(const LeadSource *source, struct PortalData *portal, long count);
 
+/*
+ * Run body for one table in a subtransaction.  One that cannot be read, by a
+ * fault of its owner's making, must not fail what is done for others: false,
+ * with a WARNING that names the table and the error's code.
+ */
+typedef void (*LeadSourceBody) (const LeadSource *source, void *arg);
+extern bool lead_source_try(const LeadSource *source, LeadSourceBody body, void *arg);
+
 #endif							/* ECHOSYNC_LEAD_SOURCES_H */

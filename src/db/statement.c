@@ -192,14 +192,14 @@ void
 db_become_restricted(Oid role, SavedUser *saved)
 {
 	become(role, SECURITY_RESTRICTED_OPERATION, saved);
-	saved->guc_level = 0;
+	/* What the role's functions set must not outlive them: see db_restore_user. */
+	saved->guc_level = NewGUCNestLevel();
 }
 
 void
 db_restore_user(const SavedUser *saved)
 {
-	if (saved->guc_level != 0)
-		AtEOXact_GUC(false, saved->guc_level);
+	AtEOXact_GUC(false, saved->guc_level);
 	SetUserIdAndSecContext(saved->user, saved->sec_context);
 }
 

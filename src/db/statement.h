@@ -52,10 +52,14 @@ typedef struct SavedUser
 {
 	Oid			user;
 	int			sec_context;
-	int			guc_level;		/* 0: settings were not touched */
+	int			guc_level;
 } SavedUser;
 extern void db_become_owner(SavedUser *saved);
-/* Act as another role, in a security-restricted operation. */
+/*
+ * Act as another role, in a security-restricted operation.  Settings that its
+ * functions change, search_path above all, are put back by db_restore_user:
+ * they would stand when our own statements run again.
+ */
 extern void db_become_restricted(Oid role, SavedUser *saved);
 extern void db_restore_user(const SavedUser *saved);
 

@@ -40,7 +40,7 @@ COMMENT ON FUNCTION echosync_installation() IS 'What echosync_doctor() cannot se
 
 CREATE FUNCTION echosync_doctor(OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
-    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     installed record;
@@ -87,7 +87,7 @@ BEGIN
     RETURN NEXT;
 
     FOR one IN
-        SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there, coalesce(c.relforcerowsecurity, false) AS forced,
+        SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there, coalesce(c.relrowsecurity AND c.relforcerowsecurity, false) AS forced,
                (SELECT string_agg(v.name, ', ')
                   FROM jsonb_each(s.mapping) m,
                        LATERAL (SELECT jsonb_array_elements_text(CASE jsonb_typeof(m.value)
@@ -115,7 +115,8 @@ BEGIN
         hint := CASE WHEN ok THEN NULL
                      WHEN NOT one.there THEN format('DELETE FROM %s.crm_lead_sources WHERE relation = %s::oid::regclass;', '@extschema@', one.relation::oid)
                      WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', one.relation)
-                     ELSE format('SELECT echosync_attach_leads(%L);', one.relation::text) END;
+                     WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L);', one.relation::text)
+                     ELSE format('SELECT echosync_attach_leads(%L, %L);', one.relation::text, one.mapping) END;
         RETURN NEXT;
     END LOOP;
 

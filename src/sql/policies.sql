@@ -98,24 +98,34 @@ END
 $$;
 COMMENT ON FUNCTION echosync_grant(regrole, text) IS 'Lets a role use echosync: user (its own rows and the functions), monitor (the monitoring views for all users, no lead data), admin (everything). Take it back with REVOKE.';
 
-/* PUBLIC holds nothing: neither what was created above nor by default privileges. */
+/*
+ * Nobody but the owner holds anything: neither PUBLIC, to whom functions are
+ * open when they are created, nor whoever ALTER DEFAULT PRIVILEGES favours.
+ */
 DO $$
 DECLARE
     object record;
 BEGIN
     FOR object IN
-        SELECT d.classid, d.objid,
-               CASE WHEN d.classid = 'pg_proc'::regclass THEN 'FUNCTION ' || d.objid::regprocedure::text
-                    WHEN c.relkind = 'S' THEN 'SEQUENCE ' || d.objid::regclass::text
-                    ELSE d.objid::regclass::text END AS name
+        SELECT kind.word || ' ' || kind.name AS name,
+               CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END AS grantee
           FROM pg_depend d
           LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+          LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid,
+               LATERAL (SELECT CASE WHEN p.oid IS NOT NULL THEN 'FUNCTION'
+                                    WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+                               CASE WHEN p.oid IS NOT NULL THEN p.oid::regprocedure::text
+                                    ELSE c.oid::regclass::text END) kind(word, name),
+               LATERAL (SELECT DISTINCT x.grantee
+                          FROM aclexplode(coalesce(p.proacl, c.relacl,
+                                 CASE WHEN p.oid IS NOT NULL THEN acldefault('f', p.proowner) END)) x
+                         WHERE x.grantee <> coalesce(p.proowner, c.relowner)) acl
          WHERE d.refclassid = 'pg_extension'::regclass
            AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'echosync')
            AND d.deptype = 'e'
-           AND (d.classid = 'pg_proc'::regclass OR c.relkind IN ('r', 'v', 'S'))
+           AND (p.oid IS NOT NULL OR c.relkind IN ('r', 'v', 'S'))
     LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM PUBLIC', object.name);
+        EXECUTE format('REVOKE ALL ON %s FROM %s CASCADE', object.name, object.grantee);
     END LOOP;
 END
 $$;

@@ -33,8 +33,9 @@
 #include "worker/worker.h"
 
 #define CLAIM_ROWS 16			/* a connection and turn */
-#define READ_TIMEOUT_MS 10000
-#define READ_RETRY_MS 5000
+#define READ_TIMEOUT_MS 5000
+#define READ_BUSY_MS 500
+#define READ_RETRY_MS 60000
 #define DOUBT_GRACE_MS 500
 
 static Statement select_horizon = {
@@ -708,7 +709,7 @@ read_batch(int source_id)
 
 		if ((!ok || batch.busy) && !batch.gone)
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now,
-													  ok ? READ_RETRY_MS / 10 : READ_RETRY_MS));
+													  ok ? READ_BUSY_MS : READ_RETRY_MS));
 		else if (job->session.lead == NULL ||
 				 job->session.lead->user_id == NULL ||
 				 strcmp(job->session.lead->user_id, job->connection->user_id) != 0)
