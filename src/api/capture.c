@@ -74,6 +74,8 @@ typedef struct CaptureRelation
 	bool		incomplete;		/* a mapped column is gone: leave rules to the
 								 * worker, which holds such leads */
 	bool		structured;		/* a column of the rule is */
+	bool		styled;			/* id or user is of a type whose text depends on
+								 * settings */
 	int			source_id;
 	MemoryContext context;
 	CaptureColumn columns[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
@@ -197,6 +199,24 @@ load_mapping(int source_id, Oid relid)
 	return columns;
 }
 
+static bool
+type_is_styled(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case BYTEAOID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case INTERVALOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* The fields that decide whether a lead is queued. */
 static bool
 field_of_rule(int field)
@@ -254,6 +274,8 @@ resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns
 			column->type = get_atttype(entry->relid, column->attnum);
 			getTypeOutputInfo(column->type, &output, &varlena);
 			fmgr_info_cxt(output, &column->output, entry->context);
+			entry->styled |= (field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID) &&
+				type_is_styled(column->type);
 			column->padded = getBaseType(column->type) == BPCHAROID;
 			column->structured = type_is_structured(column->type);
 			entry->structured |= column->structured && field_of_rule(field);
@@ -294,7 +316,7 @@ relation_lookup(TriggerData *trigdata)
 		entry->context = NULL;
 	entry->valid = false;
 	entry->incomplete = false;
-	entry->structured = false;
+	entry->structured = entry->styled = false;
 	if (entry->context == NULL)
 		entry->context = AllocSetContextCreate(CacheMemoryContext, "echosync capture",
 											   ALLOCSET_SMALL_SIZES);
@@ -531,6 +553,8 @@ capture_row(TriggerData *trigdata)
 	if (entry == NULL)
 		return;
 	db_become_restricted(trigdata->tg_relation->rd_rel->relowner, &saved);
+	if (entry->styled)
+		db_set_plain_output();
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		note_update(entry, trigdata->tg_trigslot, trigdata->tg_newslot);
 	else

@@ -298,7 +298,9 @@ score_is_infinite(const char *text)
 	if ((len == 8 && pg_strncasecmp(text, "infinity", 8) == 0) ||
 		(len == 3 && pg_strncasecmp(text, "inf", 3) == 0))
 		return true;
-	return len > SCORE_MAX_LEN && strspn(text, "0123456789.") == len;
+	return len > SCORE_MAX_LEN && *text != '0' &&
+		strspn(text, "0123456789") > SCORE_MAX_LEN / 2 &&
+		strspn(text, "0123456789.") == len;
 }
 
 bool

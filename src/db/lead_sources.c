@@ -67,6 +67,7 @@ open_cursor(const LeadSource *source, const char *user_id, ArrayType *lead_ids, 
 	int			n = 1;
 
 	db_become_restricted(source->owner, &saved);
+	db_set_plain_output();
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s WHERE %s",
 					 lead_columns_select(source->columns, source->relation),
@@ -175,6 +176,7 @@ lead_source_fetch(const LeadSource *source, Portal portal, long count)
 	SavedUser	saved;
 
 	db_become_restricted(source->owner, &saved);
+	db_set_plain_output();
 	SPI_cursor_fetch(portal, true, count);
 	db_restore_user(&saved);
 }

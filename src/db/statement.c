@@ -197,6 +197,22 @@ db_become_restricted(Oid role, SavedUser *saved)
 }
 
 void
+db_set_plain_output(void)
+{
+	static const char *const settings[][2] = {
+		{"bytea_output", "hex"},
+		{"DateStyle", "ISO, YMD"},
+		{"IntervalStyle", "postgres"},
+		{"TimeZone", "UTC"},
+		{"extra_float_digits", "1"}
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
 db_restore_user(const SavedUser *saved)
 {
 	AtEOXact_GUC(false, saved->guc_level);

@@ -63,6 +63,12 @@ extern void db_become_owner(SavedUser *saved);
 extern void db_become_restricted(Oid role, SavedUser *saved);
 extern void db_restore_user(const SavedUser *saved);
 
+/*
+ * Within db_become_restricted: settings by which types write themselves are as
+ * in the worker, so that an id has one text whoever writes it.
+ */
+extern void db_set_plain_output(void);
+
 /* Column of the current SPI tuple as text; NULL if null. */
 extern char *spi_text(uint64 row, int column);
 extern int64 spi_int64(uint64 row, int column, int64 if_null);

@@ -17,7 +17,10 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -33,9 +36,11 @@
 #include "worker/worker.h"
 
 #define CLAIM_ROWS 16			/* a connection and turn */
-#define READ_TIMEOUT_MS 5000
+#define READ_TIMEOUT_MS 2000
+#define READ_OVERRUN_MS 4000
 #define READ_BUSY_MS 500
-#define READ_RETRY_MS 60000
+#define READ_RETRY_MS 10000
+#define SHUN_MS (10 * 60 * 1000)
 #define DOUBT_GRACE_MS 500
 
 static Statement select_horizon = {
@@ -636,6 +641,52 @@ lead_ids_of(List *jobs)
 	return rowset_array(ids, 0);
 }
 
+/* The table being read, for the handler below. */
+static volatile int reading_source = 0;
+
+/*
+ * A function of the table's owner can catch its cancellation and go on.  Then
+ * this process ends, which nothing can catch, and its successor leaves the
+ * table alone for a while.  Runs in a signal handler: plain stores only.
+ */
+static void
+read_overrun(void)
+{
+	int			i = shared_state->n_shunned++ % SHARED_MAX_SHUNNED;
+
+	shared_state->shunned[i].database = MyDatabaseId;
+	shared_state->shunned[i].source_id = reading_source;
+	shared_state->shunned[i].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SHUN_MS);
+	worker->slot->exit = WORKER_EXIT_REQUESTED;
+	ProcDiePending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+static TimestampTz
+shunned_until(int source_id)
+{
+	TimestampTz until = 0;
+
+	for (int i = 0; i < SHARED_MAX_SHUNNED; i++)
+	{
+		if (shared_state->shunned[i].database == MyDatabaseId &&
+			shared_state->shunned[i].source_id == source_id)
+			until = Max(until, shared_state->shunned[i].until);
+	}
+	return until;
+}
+
+static TimeoutId
+overrun_timeout(void)
+{
+	static TimeoutId id = MAX_TIMEOUTS;
+
+	if (id == MAX_TIMEOUTS)
+		id = RegisterTimeout(USER_TIMEOUT, read_overrun);
+	return id;
+}
+
 /* Run the application's side: its table, its types, its rights. */
 static void
 read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
@@ -648,8 +699,11 @@ read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner
 	db_become_restricted(owner, &saved);
 	sql = psprintf("%s WHERE %s", lead_columns_select(columns, relation),
 				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1, false));
+	reading_source = batch->source_id;
 	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
+	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);
 	SPI_execute_with_args(sql, 1, &type, &ids, NULL, true, 0);
+	disable_timeout(overrun_timeout(), false);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	db_restore_user(&saved);
 
@@ -700,8 +754,18 @@ static void
 read_batch(int source_id)
 {
 	ReadBatch	batch = {source_id, jobs_of_source(source_id), false, false};
+	TimestampTz shunned = shunned_until(source_id);
 	ListCell   *lc;
-	bool		ok = worker_transaction("echosync: reading leads", read_body, &batch);
+	bool		ok;
+
+	if (shunned > worker->now)
+	{
+		foreach(lc, batch.jobs)
+			job_hold(lfirst(lc), shunned);
+		return;
+	}
+	ok = worker_transaction("echosync: reading leads", read_body, &batch);
+	disable_timeout(overrun_timeout(), false);
 
 	foreach(lc, batch.jobs)
 	{

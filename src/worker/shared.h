@@ -22,6 +22,7 @@
 #define SHARED_MAX_HINTS 128
 #define SHARED_MAX_REQUESTS 64
 #define SHARED_MAX_VACATED 16
+#define SHARED_MAX_SHUNNED 16
 
 /* What a worker is doing; names in worker_state_names, shown by echosync_workers. */
 typedef enum WorkerState
@@ -89,6 +90,14 @@ typedef struct SharedState
 		pid_t		owner;		/* backend; 0: free */
 		Oid			database;
 	}			vacated[SHARED_MAX_VACATED];	/* see step_aside.c */
+	struct
+	{
+		Oid			database;
+		int			source_id;
+		TimestampTz until;
+	}			shunned[SHARED_MAX_SHUNNED];	/* tables whose reading did not
+												 * end; see claim.c */
+	uint32		n_shunned;
 	WorkerSlot	slots[SHARED_MAX_WORKERS];
 } SharedState;
 
