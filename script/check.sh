@@ -1,16 +1,16 @@
 #!/bin/bash
-# Every test, on a copy of the tree and throwaway clusters; leaves nothing behind.
+# Every test, on a copy of the tree, a private copy of the server and throwaway
+# clusters; leaves nothing behind.
 #
 #   script/check.sh              all stages
 #   script/check.sh tap unit     these stages only: lint unit fakes regress pgtap tap
 #
 # TESTS="003 007" runs only the TAP files whose names contain one of the words.
+# TAP_JOBS=N runs so many TAP files at once.
 # CHECK_LOGS=DIR keeps the logs of a failed run there.
-#
-# The build is installed into the server's own folders, since PostgreSQL 15
-# looks nowhere else, and taken out again unless an echosync was there before.
 # shellcheck disable=SC2317,SC2329
 
+# shellcheck source=script/sandbox.sh
 . "$(dirname "${BASH_SOURCE[0]}")/sandbox.sh"
 
 BUILD=$SANDBOX/build
@@ -45,6 +45,12 @@ wanted() { [[ " $STAGES " == *" $1 "* ]]; }
 # Whatever the names, in the order of the shell, or nothing at all.
 files() { find "$BUILD/$1" -maxdepth 1 -name "$2" 2>/dev/null | LC_ALL=C sort; }
 
+# A folder that the user PostgreSQL runs as may write, with one for temporary files.
+scratch() {
+    mkdir -p "$SANDBOX/$1/tmp"
+    [ "$(id -u)" -ne 0 ] || chown -R postgres: "$SANDBOX/$1"
+}
+
 # The second compiler: gcc has built the copy already, warnings as errors.
 lint() {
     local clang file n=0
@@ -53,7 +59,7 @@ lint() {
         # shellcheck disable=SC2046
         "${clang:-clang}" -fsyntax-only -std=gnu99 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
             -Wmissing-prototypes -Wpointer-arith -Wdeclaration-after-statement -Wvla -Wformat-security \
-            -I"$BUILD/src" -I"$("$PG_CONFIG" --includedir-server)" $("$PG_CONFIG" --cppflags) -D_GNU_SOURCE \
+            -I"$BUILD/src" -isystem "$("$PG_CONFIG" --includedir-server)" $("$PG_CONFIG" --cppflags) -D_GNU_SOURCE \
             '-DECHOSYNC_VERSION="0"' "$BUILD/$file"
         n=$((n + 1))
     done
@@ -75,32 +81,36 @@ fakes() {
     echo "# summary: $(sed -nE 's/^Ran ([0-9]+ tests).*/\1/p' "$LOGS/fakes.log") of the fake CRMs"
 }
 
-# Against the cluster that is up, in a database of pg_regress's own.
+# On an instance of pg_regress's own, with the settings that the files ask for.
 regress() {
     local tests
     tests=$(files sql '*.sql' | sed 's|.*/||; s|\.sql$||')
     [ -n "$tests" ] || { echo "# summary: no tests"; return 0; }
-    mkdir -p "$SANDBOX/regress"
+    scratch regress
     # shellcheck disable=SC2086
-    "$PGXS_DIR/src/test/regress/pg_regress" --inputdir="$BUILD" --outputdir="$SANDBOX/regress" --bindir="$PGBIN" \
-        --host="$PGHOST" --port="$PGPORT" --user=postgres --encoding=UTF8 $tests ||
+    as_postgres env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE TMPDIR="$SANDBOX/regress/tmp" \
+        "$PGXS_DIR/src/test/regress/pg_regress" --inputdir="$BUILD" --outputdir="$SANDBOX/regress" --bindir="$PGBIN" \
+        --temp-instance="$SANDBOX/regress/instance" --temp-config="$BUILD/sql/regress.conf" \
+        --encoding=UTF8 --no-locale $tests ||
         { cat "$SANDBOX/regress/regression.diffs"; return 1; }
     echo "# summary: $(wc -w <<<"$tests") files"
 }
 
-# Each file in a fresh database; it finds the fakes by PGOPTIONS-free psql
-# variables of the environment (LOFTY_URL, FUB_URL, FUB_APP_URL, CONTROL_URL).
+# Each file in a fresh database with pgtap in it.  The cluster has the usual
+# settings of the sandbox; LOFTY_URL, FUB_URL, FUB_APP_URL and CONTROL_URL say
+# where the fakes are.
 pgtap() {
-    local file name
+    local file name failed=
     export LOFTY_URL FUB_URL FUB_APP_URL CONTROL_URL
     for file in $(files test/pgtap '*.sql'); do
         name=pgtap_$(basename "$file" .sql)
         sql -d postgres -c "CREATE DATABASE \"$name\" ENCODING 'UTF8' TEMPLATE template0"
         sql -d "$name" -c 'CREATE EXTENSION pgtap'
-        PGDATABASE=$name pg_prove --verbose "$file" || PGTAP_FAILED=yes
+        PGDATABASE=$name pg_prove --comments "$file" || failed=yes
     done
-    [ -z "${PGTAP_FAILED:-}" ]
-    echo "# summary: $(files test/pgtap '*.sql' | wc -l) files, $(grep -cE '^ok ' "$LOGS/pgtap.log" || true) assertions"
+    [ -z "$failed" ]
+    echo "# summary: $(files test/pgtap '*.sql' | wc -l) files," \
+        "$(awk -F 'Tests=' '/^Files=/ { n += $2 } END { print n + 0 }' "$LOGS/pgtap.log") assertions"
 }
 
 # As a user that PostgreSQL runs for, all that is written under the sandbox.
@@ -108,14 +118,13 @@ tap() {
     local tests word
     tests=$(files test/t '*.pl')
     if [ -n "${TESTS:-}" ]; then
-        tests=$(for word in $TESTS; do grep "/[^/]*$word[^/]*$" <<<"$tests"; done | LC_ALL=C sort -u)
+        tests=$(for word in $TESTS; do grep "/[^/]*${word}[^/]*\$" <<<"$tests"; done | LC_ALL=C sort -u)
     fi
-    mkdir -p "$SANDBOX/tap/tmp"
-    [ "$(id -u)" -ne 0 ] || chown -R postgres: "$SANDBOX/tap"
+    scratch tap
     cd "$SANDBOX/tap"
     # shellcheck disable=SC2086
     as_postgres env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE HOME="$SANDBOX/tap" TMPDIR="$SANDBOX/tap/tmp" \
-        TESTDIR="$SANDBOX/tap" PG_CONFIG="$PG_CONFIG" PATH="/usr/local/bin:/usr/bin:/bin:$PATH" \
+        TESTDIR="$SANDBOX/tap" PG_CONFIG="$PG_CONFIG" PATH="$PGBIN:/usr/bin:/bin:$PATH" \
         prove --timer -j "${TAP_JOBS:-2}" -I "$BUILD/test/lib" $tests
     echo "# summary: $(sed -nE 's/^Files=([0-9]+), Tests=([0-9]+).*/\1 files, \2 behaviours/p' "$LOGS/tap.log")"
 }
@@ -126,14 +135,14 @@ sandbox_build
 ! wanted lint || stage lint lint
 ! wanted unit || stage unit unit
 ! wanted fakes || stage fakes fakes
-if wanted regress || wanted pgtap; then
+! wanted regress || stage regress regress
+if wanted pgtap && [ -n "$(files test/pgtap '*.sql')" ]; then
     sandbox_start_fakes
     for crm in lofty fub fub_app; do
         control POST /knob "{\"crm\":\"$crm\",\"name\":\"rate_limits_off\",\"value\":true}" >/dev/null
     done
     sandbox_start_cluster 'echosync.lofty_rate_limit = 1000000' 'echosync.followupboss_rate_limit = 1000000'
-    ! wanted regress || stage regress regress
-    ! wanted pgtap || stage pgtap pgtap
+    stage pgtap pgtap
 fi
 ! wanted tap || stage tap tap
 
