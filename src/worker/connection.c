@@ -422,6 +422,26 @@ connections_next_due(void)
 }
 
 /*
+ * Leads that wait for a limit of their own (notes, say) and for nothing else:
+ * others need not wait with them.
+ */
+static int
+parked_jobs(Connection *connection)
+{
+	int			n = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->state == JOB_STATE_SEND && job->session.request.limit_context != 0)
+			n++;
+	}
+	return Min(n, CONNECTION_MAX_HELD);
+}
+
+/*
  * Should rows be claimed for this connection now?  As many leads are taken up
  * as the limits let finish soon: a lead needs two calls or more, and one that
  * waits half-way helps nobody.
@@ -443,7 +463,8 @@ connection_wants_claim(Connection *connection)
 	else
 	{
 		room = limiter_room(&connection->limiters[0], worker->now);
-		connection->max_active = Max(1, Min(CONNECTION_MAX_ACTIVE, room / 2));
+		connection->max_active = Max(1, Min(CONNECTION_MAX_ACTIVE, room / 2)) +
+			parked_jobs(connection);
 		if (room == 0)
 			connection_wake_at(connection, limiter_next(&connection->limiters[0], worker->now));
 	}

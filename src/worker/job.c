@@ -20,6 +20,8 @@
 #define MAX_REQUEST_HEADERS 16
 /* Without a Retry-After, a refused call waits this long. */
 #define DEFAULT_RATE_WAIT_MS 10000
+/* Waits from here on are written to crm_integrations.not_before. */
+#define LONG_WAIT_US INT64CONST(2000000)
 /* An intent older than this is renewed before its create is sent. */
 #define INTENT_FRESH_MS 500
 
@@ -231,6 +233,14 @@ note_limits(Connection *connection, int limit_context, const HttpReply *reply)
 	if (hint.limit_context >= 0 && hint.limit_context < MAX_LIMITS)
 		limiter_told(&connection->limiters[hint.limit_context], hint.limit, hint.remaining,
 					 hint.reset_ms < 0 ? -1 : (int64) hint.reset_ms * 1000, worker->now);
+
+	/* A long wait is remembered over a restart, which would begin with a call. */
+	if (limit_context == 0 &&
+		connection->limiters[0].blocked_until > worker->now + LONG_WAIT_US)
+	{
+		connection->not_before_changed = true;
+		connection_mark_dirty(connection);
+	}
 }
 
 /* Is this a 401 that a refresh may cure?  Then the request waits for it. */
@@ -263,9 +273,11 @@ job_replied(const HttpReply *reply, void *arg)
 	job->transfer = NULL;
 	worker->now = GetCurrentTimestamp();
 	connection_ready(connection);
-	note_limits(connection, context, reply);
-	if (reply->status == 429)
+	if (reply->status != 429)
+		note_limits(connection, context, reply);
+	else
 	{
+		connection->heard = true;
 		refuse_until(connection, context, reply);
 		job_set_state(job, JOB_STATE_SEND);
 		return;

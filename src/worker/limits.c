@@ -119,7 +119,7 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 	 * Fewer remain than we counted: somebody else uses the same budget, or we
 	 * did before a restart.  Count the difference as calls made now.
 	 */
-	if (remaining > 0 && limiter->limit <= LIMIT_COUNT_MAX)
+	if (remaining >= 0 && limiter->limit <= LIMIT_COUNT_MAX)
 	{
 		int			missing = limiter_room(limiter, now) - remaining;
 
@@ -133,7 +133,8 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 	 */
 	if (remaining == 0)
 	{
-		int64_t		wait = reset_us >= 0 ? reset_us : limiter->window_us / 10;
+		/* Told in whole seconds, rounded who knows how: a second more. */
+		int64_t		wait = reset_us >= 0 ? reset_us + 1000000 : limiter->window_us / 10;
 
 		if (now + wait > limiter->blocked_until)
 			limiter->blocked_until = now + wait;

@@ -58,6 +58,40 @@ mail_job(Connection *connection, CrmTask task, const MailTicket *ticket,
 	return job;
 }
 
+/* The user's connection that uses this very key, NULL for none in memory. */
+static Connection *
+connection_of_key(const CrmProvider *provider, const MailRequest *request)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (connection->crm.provider == provider && connection->unsealed &&
+			strcmp(connection->user_id, request->user_id) == 0 &&
+			strcmp(connection->crm.credential.secret, request->secret) == 0)
+		{
+			hash_seq_term(&status);
+			return connection;
+		}
+	}
+	return NULL;
+}
+
+/* A key that is in use already has one limit, whoever calls with it. */
+static bool
+take_place(Connection *connection)
+{
+	Limiter    *limiter = &connection->limiters[0];
+
+	if ((connection->hold_until > worker->now && connection->outages == 0) ||
+		limiter_next(limiter, worker->now) > worker->now)
+		return false;
+	limiter_sent(limiter, worker->now);
+	return true;
+}
+
 static void
 mail_test_key(const MailTicket *ticket, const MailRequest *request)
 {
@@ -67,6 +101,12 @@ mail_test_key(const MailTicket *ticket, const MailRequest *request)
 	if (provider == NULL)
 	{
 		answer_error(ticket, "unknown_crm", "This kind of CRM is not known.");
+		return;
+	}
+	connection = connection_of_key(provider, request);
+	if (connection != NULL && !take_place(connection))
+	{
+		answer_error(ticket, "rate_limited", "The CRM's rate limit for this key is used up; try again in a minute.");
 		return;
 	}
 	connection = connection_make_temporary(provider);

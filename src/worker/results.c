@@ -28,6 +28,8 @@
 #include "worker/worker.h"
 
 /* Waits that the provider asked for do not count as tries, but not for ever. */
+/* A job whose outcome could not be written is looked at again after this. */
+#define COMMIT_RETRY_MS 5000
 #define MAX_FREE_WAIT_MS (10 * 60 * 1000)
 
 static Statement upsert_links = {
@@ -564,7 +566,8 @@ write_connections(Results *results)
 		else
 			rowset_null(set);
 		rowset_bool(set, connection->synced);
-		rowset_timestamptz(set, connection->not_before_changed ? connection->hold_until : 0);
+		rowset_timestamptz(set, connection->not_before_changed ?
+						   Max(connection->hold_until, connection->limiters[0].blocked_until) : 0);
 	}
 	rowset_execute(set, &update_connections);
 	if (set->n_rows == 0)
@@ -759,7 +762,7 @@ commit_one_by_one(List *jobs)
 
 		if (commit_group(list_make1(job), NIL))
 			continue;
-		job_hold(job, TimestampTzPlusMilliseconds(worker->now, 60 * 1000));
+		job_hold(job, TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS));
 	}
 }
 
