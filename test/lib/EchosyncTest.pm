@@ -50,7 +50,7 @@ our @EXPORT = qw(TRUE FALSE json_is header query_of lit);
 use constant { TRUE => JSON::PP::true, FALSE => JSON::PP::false };
 
 my $JSON = JSON::PP->new->utf8->allow_nonref;
-my $TIMEOUT = 30;
+my $TIMEOUT = $ENV{ECHOSYNC_TEST_TIMEOUT} || 60;
 my @LEAD_COLUMNS = qw(id user_id phone first_name last_name email address city
   state zip_code risk_score dnc tags notes source deleted_at seen_at);
 
@@ -233,14 +233,23 @@ SQL
 	return;
 }
 
-# The end of every test file.
+# The end of every test file: of its last cluster done(), of others finish().
 sub done
+{
+	my ($self) = @_;
+
+	$self->finish;
+	done_testing();
+	return;
+}
+
+sub finish
 {
 	my ($self) = @_;
 
 	$self->behaviour('nothing crashed, and the server log holds no secret',
 		sub { $self->assert_log_is_clean });
-	done_testing();
+	$self->{node}->stop('fast');
 	return;
 }
 
@@ -256,6 +265,17 @@ sub assert_log_is_clean
 	  for grep { index($log, $_) >= 0 } @{ $self->{secrets} };
 	is("@found", '', 'no key, token or phone number in the server log');
 	return;
+}
+
+# The server log so far, and whether a text is in it (without showing the log).
+sub log_text { return PostgreSQL::Test::Utils::slurp_file($_[0]{node}->logfile) }
+
+sub log_lacks
+{
+	my ($self, $text, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	return ok(index($self->log_text, $text) < 0, $name);
 }
 
 END

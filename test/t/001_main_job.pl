@@ -219,8 +219,8 @@ $t->behaviour('an update sends what changed and nothing else', sub {
 $t->behaviour('100 updates of one lead in a second make at most three writes, and the last one wins', sub {
 	my $mark = $t->mark;
 
-	# a hundred transactions, in one session
-	$t->sql_as(undef, join '', map { "UPDATE leads SET first_name = 'Name $_' WHERE id = $lead{lee};\n" } 1 .. 100);
+	# a hundred transactions, spread over a second, each time for the CRMs to be called
+	$t->sql_as(undef, join '', map { "UPDATE leads SET first_name = 'Name $_' WHERE id = $lead{lee};\nSELECT pg_sleep(0.009);\n" } 1 .. 100);
 	$t->drain($user);
 	for my $crm (qw(lofty fub))
 	{

@@ -62,15 +62,19 @@ $t->behaviour('an answer that proves nothing is no connection', sub {
 	$t->fault('fub', { path => '/v1/identity' }, { type => 'status', status => 200, body => 'welcome', content_type => 'text/html' });
 	like($t->error_as($user, connect_sql('fub', $user->{keys}{fub}))->{message}, qr/could not connect to Follow Up Boss/,
 		'200 with a page');
-	$t->fault('lofty', { path => '/v1.0/me' }, { type => 'status', status => 503 });
 	$t->knob('lofty', 'me_mode');
-	like($t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}))->{message}, qr/Lofty is not available/, '503');
-	$t->fault('lofty', { path => '/v1.0/me' }, { type => 'close_before' });
-	like($t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}))->{message}, qr/connection to Lofty broke/,
-		'connection closed');
-	$t->fault('lofty', { path => '/v1.0/me' }, { type => 'redirect' });
-	like($t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}))->{message}, qr/Lofty answered with a redirect/,
-		'redirect, not followed');
+	for my $case (
+		[ { type => 'status', status => 503 }, qr/Lofty is not available/ ],
+		[ { type => 'close_before' }, qr/connection to Lofty broke/ ],
+		[ { type => 'redirect' }, qr/Lofty answered with a redirect/ ],
+		[ { type => 'status', status => 403, body => '<html>', content_type => 'text/html' }, qr/in front of Lofty/ ])
+	{
+		my ($action, $message) = @$case;
+
+		$t->fault('lofty', { path => '/v1.0/me' }, $action, times => -1);
+		like($t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}))->{message}, $message, "Lofty: $action->{type}");
+		$t->clear_faults;
+	}
 	is(stored(), $before, 'nothing is stored');
 });
 
@@ -96,6 +100,32 @@ $t->behaviour('text that cannot be a key is refused before the CRM is asked', su
 	like($unknown->{message}, qr/unrecognized CRM "hubspot"/, 'message');
 	like($unknown->{hint}, qr/followupboss, lofty/, 'hint');
 	is(scalar(grep { $_->{seq} > $mark } $t->requests(undef, 'lofty'), $t->requests(undef, 'fub')), 0, 'no request was sent');
+});
+
+$t->behaviour('a connect that is cancelled while the CRM is silent stores nothing, and the key is in no log', sub {
+	my $user = $t->user;
+	my $before = stored();
+
+	$t->fault('lofty', { path => '/v1.0/me' }, { type => 'hang' }, times => -1);
+	my $error = $t->error_as($user, "SET statement_timeout = '300ms';\n" . connect_sql('lofty', $user->{keys}{lofty}));
+	is($error->{state}, '57014', 'it ends with statement_timeout');
+	is(stored(), $before, 'nothing is stored');
+	$t->log_lacks($user->{keys}{lofty}, 'no key in the log');
+	$t->clear_faults;
+	like($t->connect_lofty($user), qr/^[0-9a-f-]{36}$/, 'and the next try goes through');
+});
+
+$t->behaviour('no error of connect shows the key to the log', sub {
+	my $user = $t->user;
+
+	$t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}, { colour => 1 }));
+	$t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}, { tags => 1 }));
+	$t->error_as(undef, connect_sql('lofty', $user->{keys}{lofty}));
+	$t->error_as($user, "BEGIN READ ONLY;\n" . connect_sql('lofty', $user->{keys}{lofty}));
+	$t->error_as(('x' x 5000), connect_sql('lofty', $user->{keys}{lofty}));
+	$t->error_as($user, "SELECT echosync_connect('hubspot', " . lit($user->{keys}{lofty}) . ')');
+	$t->error_as($user, connect_sql('lofty', "$user->{keys}{lofty} "));
+	$t->log_lacks($user->{keys}{lofty}, 'no key in the log');
 });
 
 $t->behaviour('the key is sealed where nobody but the worker reads it', sub {
@@ -313,7 +343,7 @@ $t->behaviour('test_connection says whether the credential works and whose it is
 $t->behaviour('without a user there is 42501 and how to set one', sub {
 	my $user = $t->user(lofty => 1);
 
-	for my $sql (connect_sql('lofty', 'abc.def.ghi'), "SELECT echosync_oauth_authorize()",
+	for my $sql (connect_sql('lofty', $user->{keys}{lofty}), "SELECT echosync_oauth_authorize()",
 		"SELECT echosync_oauth_callback('a', 'b')", "SELECT echosync_get_integration('$user->{lofty}')",
 		"SELECT echosync_update_integration('$user->{lofty}', '{}')", "SELECT echosync_disconnect('$user->{lofty}')",
 		"SELECT * FROM echosync_test_connection('$user->{lofty}')", "SELECT * FROM echosync_manual_sync('$user->{lofty}')",
@@ -360,21 +390,17 @@ $t->behaviour("another's id and no id are not told apart", sub {
 
 $t->behaviour('an env file that turns bad at a reload: the secrets in force are kept, and the log says what is wrong', sub {
 	my $user = $t->user(lofty => 1);
-	my $log_start = -s $t->node->logfile;
+	my $log_start = length $t->log_text;
 
-	$t->write_raw_env_file("INTEGRATION_ENCRYPTION_KEY=abc\n");
+	$t->write_env_file(INTEGRATION_ENCRYPTION_KEY => 'abc');
 	$t->reload;
 	$t->lead($user);
 	$t->drain($user);
 	is(scalar $t->records($user, 'lofty'), 1, 'leads go on');
 	$t->wait_until('the worker has logged the problem', sub {
-		substr(PostgreSQL::Test::Utils::slurp_file($t->node->logfile), $log_start) =~ /INTEGRATION_ENCRYPTION_KEY is not 64 hex/ });
+		substr($t->log_text, $log_start) =~ /INTEGRATION_ENCRYPTION_KEY is not 64 hex/ });
 	pass('the log names the mistake');
-	unlike(substr(PostgreSQL::Test::Utils::slurp_file($t->node->logfile), $log_start), qr/=abc/, 'and not the value');
-
-	# A session that was not there before has never seen the good file.
-	like($t->error_as($user, connect_sql('lofty', $user->{keys}{lofty}))->{message}, qr/cannot be sealed/,
-		'a new session cannot seal');
+	unlike(substr($t->log_text, $log_start), qr/=abc/, 'and not the value');
 
 	$t->write_env_file;
 	$t->reload;
