@@ -253,17 +253,35 @@ attach_job(Connection *connection, uint64 i)
 {
 	Job		   *job = job_make(JOB_LEAD, connection);
 	MemoryContext caller = MemoryContextSwitchTo(job->context);
-	bool		isnull;
-	Datum		snapshot = spi_datum(i, 9, &isnull);
 
 	job->lead_id = spi_text(i, 4);
-	if (!isnull)
-		job->snapshot = DatumGetJsonbPCopy(snapshot);
 	job->sync_type = spi_text(i, 6);
 	MemoryContextSwitchTo(caller);
 	job_set_state(job, JOB_STATE_READ);
 	worker_list_append(&worker->to_read, job);
 	return job;
+}
+
+/*
+ * The newest snapshot is the lead as it is now.  One that failed before and is
+ * retried is older than any that a webhook has brought since.
+ */
+static void
+take_snapshot(Job *job, uint64 i)
+{
+	bool		isnull;
+	Datum		snapshot = spi_datum(i, 9, &isnull);
+	int64		age = strcmp(spi_text(i, 6), "retry") == 0 ? 0 : spi_int64(i, 3, 0);
+	MemoryContext caller;
+
+	if (isnull || (job->snapshot != NULL && age < job->snapshot_age))
+		return;
+	if (job->snapshot != NULL)
+		pfree(job->snapshot);
+	caller = MemoryContextSwitchTo(job->context);
+	job->snapshot = DatumGetJsonbPCopy(snapshot);
+	job->snapshot_age = age;
+	MemoryContextSwitchTo(caller);
 }
 
 /*
@@ -300,6 +318,7 @@ attach_row(Connection *connection, uint64 i)
 	job->session.requested_by_hand |= by_hand;
 	if (!by_hand)
 		job->newest_queued_at = Max(job->newest_queued_at, queued_at);
+	take_snapshot(job, i);
 	job_add_row(job, &row);
 	return true;
 }

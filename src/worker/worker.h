@@ -92,6 +92,7 @@ typedef struct Job
 	char	   *lead_id;
 	int			source_id;		/* 0: snapshot */
 	Jsonb	   *snapshot;		/* a webhook's lead */
+	int64		snapshot_age;	/* id of the queue row it came with; 0: a retry's */
 	char	   *sync_type;
 	TimestampTz queued_at;		/* of the oldest row */
 	TimestampTz newest_queued_at;	/* of the newest row not asked for by hand */
