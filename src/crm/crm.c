@@ -26,6 +26,22 @@ const char *const crm_match_names[] = {
 StaticAssertDecl(lengthof(crm_match_names) == CRM_MATCH_SHARED_PHONE + 1,
 				 "crm_match_names must follow CrmMatch");
 
+int
+crm_provider_count(void)
+{
+	return lengthof(provider_list);
+}
+
+int
+crm_provider_index(const CrmProvider *provider)
+{
+	int			i = 0;
+
+	while (provider_list[i] != provider)
+		i++;
+	return i;
+}
+
 const CrmProvider *
 crm_provider_by_index(int index)
 {

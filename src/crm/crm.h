@@ -274,7 +274,9 @@ struct CrmProvider
 
 /* crm.c: the list of providers, and what they share */
 extern const CrmProvider *crm_provider_by_type(const char *crm_type);
+extern int	crm_provider_count(void);
 extern const CrmProvider *crm_provider_by_index(int index); /* NULL past the end */
+extern int	crm_provider_index(const CrmProvider *provider);
 
 /* Starting a request: clears session->request, sets method and "<base><path>". */
 extern void crm_request_start(CrmSession *session, const char *method,

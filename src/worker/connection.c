@@ -174,7 +174,7 @@ connection_free(Connection *connection)
 	connection_wipe_credential(&connection->crm);
 	for (int i = 0; i < MAX_LIMITS; i++)
 		limiter_free(&connection->limiters[i]);
-	if (connection->ready)
+	if (connection->ready || connection->waits_for_place)
 		dlist_delete(&connection->ready_node);
 	if (connection->timed)
 		pairingheap_remove(worker->timers, &connection->timer_node);
@@ -366,7 +366,8 @@ connections_evict(void)
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (dlist_is_empty(&connection->jobs) && !connection->ready && !connection->timed &&
+		if (dlist_is_empty(&connection->jobs) && !connection->ready &&
+			!connection->waits_for_place && !connection->timed &&
 			!connection->dirty && connection->hold_until <= worker->now &&
 			TimestampDifferenceExceeds(connection->used_at, worker->now, EVICT_AFTER_MS))
 			connection_free(connection);
@@ -376,7 +377,7 @@ connections_evict(void)
 void
 connection_ready(Connection *connection)
 {
-	if (connection->ready)
+	if (connection->ready || connection->waits_for_place)
 		return;
 	dlist_push_tail(&worker->ready, &connection->ready_node);
 	connection->ready = true;

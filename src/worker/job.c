@@ -22,6 +22,8 @@
 #define DEFAULT_RATE_WAIT_MS 10000
 /* Waits from here on are written to crm_integrations.not_before. */
 #define LONG_WAIT_US INT64CONST(2000000)
+/* A request for which there was no memory is tried again after this. */
+#define SEND_RETRY_MS 1000
 /* An intent older than this is renewed before its create is sent. */
 #define INTENT_FRESH_MS 500
 
@@ -271,6 +273,7 @@ job_replied(const HttpReply *reply, void *arg)
 	CrmAction	action;
 
 	job->transfer = NULL;
+	places_give_back(connection);
 	worker->now = GetCurrentTimestamp();
 	connection_ready(connection);
 	if (reply->status != 429)
@@ -310,7 +313,7 @@ wipe_authorization(List *headers)
 	}
 }
 
-/* Hand the request to the HTTP engine; false when it has no place. */
+/* Hand the request to the HTTP engine; false when it is short of memory. */
 static bool
 job_send(Job *job)
 {
@@ -344,6 +347,7 @@ job_send(Job *job)
 	if (job->transfer == NULL)
 		return false;
 
+	places_take(connection);
 	limiter_sent(&connection->limiters[request->limit_context], worker->now);
 	pg_atomic_fetch_add_u64(&worker->slot->requests, 1);
 	job->token_generation = connection->token_generation;
@@ -414,10 +418,14 @@ connection_send(Connection *connection, JobKind only)
 			worker_list_append(&worker->to_commit, job);
 			continue;
 		}
-		/* A full engine: there is a completion to wait for, then look again. */
+		if (!places_available(connection))
+		{
+			places_wait(connection);
+			return;
+		}
 		if (!job_send(job))
 		{
-			connection_ready(connection);
+			connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, SEND_RETRY_MS));
 			return;
 		}
 	}

@@ -413,6 +413,7 @@ run_ready(void)
 	List	   *claims = NIL;
 	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
 
+	places_assign();
 	dlist_init(&turn);
 	while (!dlist_is_empty(&worker->ready))
 		dlist_push_tail(&turn, dlist_pop_head_node(&worker->ready));
@@ -431,12 +432,6 @@ run_ready(void)
 	claim_read();
 }
 
-static bool
-engine_is_full(void)
-{
-	return http_engine_in_flight(worker->engine) >= echosync_max_in_flight;
-}
-
 /* Is there something that can be done without waiting? */
 static bool
 busy(void)
@@ -446,7 +441,7 @@ busy(void)
 	if (worker->dirty != NIL && worker->dirty_retry_at <= worker->now)
 		return true;
 	return worker->finished != NIL || worker->claims_done != NIL || worker->to_commit != NIL || worker->to_read != NIL ||
-		(!dlist_is_empty(&worker->ready) && !engine_is_full());
+		!dlist_is_empty(&worker->ready) || places_can_assign();
 }
 
 static long
@@ -519,6 +514,7 @@ echosync_worker_main(Datum arg)
 
 	worker->now = GetCurrentTimestamp();
 	connections_init();
+	places_init();
 	check_environment();
 	housekeeping_recover();
 	before_shmem_exit(worker_leave, 0);

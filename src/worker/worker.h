@@ -67,6 +67,13 @@ typedef struct QueueRow
 
 typedef struct Connection Connection;
 
+/* One CRM's use of the HTTP engine: see places.c. */
+typedef struct Places
+{
+	int			in_flight;
+	dlist_head	waiting;		/* connections, by ready_node */
+} Places;
+
 /* A row of crm_sync_claims, and how many of its leads are still in work. */
 typedef struct Claim
 {
@@ -155,6 +162,7 @@ struct Connection
 
 	dlist_node	ready_node;
 	bool		ready;			/* in worker->ready */
+	bool		waits_for_place;	/* in its CRM's places->waiting */
 	pairingheap_node timer_node;
 	bool		timed;			/* in worker->timers */
 	TimestampTz wake_at;
@@ -169,6 +177,7 @@ typedef struct Worker
 	int			index;
 	int			n_workers;
 	HttpEngine *engine;
+	Places	   *places;			/* by crm_provider_index */
 	HTAB	   *connections;
 	dlist_head	ready;			/* connections to be looked at, in turn */
 	pairingheap *timers;
@@ -240,6 +249,15 @@ extern void job_begin(Job *job);
 extern void job_hold(Job *job, TimestampTz due_at);
 extern void connection_release_jobs(Connection *connection);
 extern void connection_run(Connection *connection);
+
+/* places.c: each CRM's share of the requests under way */
+extern void places_init(void);
+extern bool places_available(const Connection *connection);
+extern void places_take(const Connection *connection);
+extern void places_give_back(const Connection *connection);
+extern void places_wait(Connection *connection);
+extern void places_assign(void);	/* connections that wait become ready */
+extern bool places_can_assign(void);
 
 /* claim.c: taking due rows and reading leads */
 extern void claim_work(List *connections);
