@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 
 #include "api/capture.h"
+#include "config/secrets.h"
 #include "config/settings.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
@@ -29,6 +30,8 @@ _PG_init(void)
 	/* Without preload there is no shared memory and no worker, only a queue. */
 	if (!process_shared_preload_libraries_in_progress)
 		return;
+	if (IsPostmasterEnvironment)
+		secrets_preload();
 	shared_install_hooks();
 	step_aside_install_hook();
 	launcher_register();

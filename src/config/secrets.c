@@ -7,6 +7,11 @@
  * reported with its line and not read as an empty secret.  A new set replaces
  * the old one only when the whole file was good.
  *
+ * The postmaster reads the file at its start and at each reload, as it does
+ * with the server's own key files, and its children inherit what it holds.  So
+ * a session that starts after the file has turned bad has the same secrets as
+ * one that started before.  Without preload each session reads for itself.
+ *
  * Not here: what the key encrypts (seal.c).  No value from the file is ever
  * logged, put in an error or made a setting.
  */
@@ -48,7 +53,8 @@ static const SecretName secret_names[] = {
 static Secrets current;
 static char problem[256];
 static int	generation = 0;
-static bool loaded = false;
+static bool postmaster_reads = false;
+static bool loaded = false;		/* by this process, or found inherited */
 static TimestampTz loaded_at_reload;
 
 static void
@@ -326,15 +332,25 @@ secrets_check(const Secrets *secrets)
 	return wrong == NULL;
 }
 
+/* The postmaster says what is wrong; its children need not say it again. */
 static void
-secrets_load(void)
+report_problem(void)
+{
+	ereport(postmaster_reads && IsUnderPostmaster ? DEBUG1 : LOG,
+			(errmsg("echosync: secrets not usable: %s", problem),
+			 generation > 0 ? errdetail("The secrets read before stay in force.") : 0,
+			 errhint("Correct the file named by echosync.env_file and reload the configuration.")));
+}
+
+static void
+secrets_load(const char *path)
 {
 	Secrets		fresh = {0};
 	bool		ok = true;
 
 	problem[0] = '\0';
-	if (echosync_env_file != NULL && echosync_env_file[0] != '\0')
-		ok = secrets_read_file(&fresh, echosync_env_file);
+	if (path != NULL && path[0] != '\0')
+		ok = secrets_read_file(&fresh, path);
 	if (ok)
 	{
 		secrets_read_environment(&fresh);
@@ -343,10 +359,7 @@ secrets_load(void)
 	if (!ok)
 	{
 		secrets_wipe(&fresh);
-		ereport(LOG,
-				(errmsg("echosync: secrets not usable: %s", problem),
-				 generation > 0 ? errdetail("The secrets read before stay in force.") : 0,
-				 errhint("Correct the file named by echosync.env_file and reload the configuration.")));
+		report_problem();
 		return;
 	}
 	secrets_wipe(&current);
@@ -354,15 +367,42 @@ secrets_load(void)
 	generation++;
 }
 
+void
+secrets_preload(void)
+{
+	postmaster_reads = true;
+	secrets_load(echosync_env_file);
+}
+
+/* Called whenever the setting is assigned, which is at every reload. */
+void
+secrets_env_file_assigned(const char *path)
+{
+	if (postmaster_reads && !IsUnderPostmaster)
+		secrets_load(path);
+}
+
+/*
+ * Has this process to read the file?  Not for what it inherited: a reload that
+ * the postmaster made before the fork is older than we are.
+ */
+static bool
+must_load(void)
+{
+	if (!loaded)
+		return !postmaster_reads || PgReloadTime > MyStartTimestamp;
+	return loaded_at_reload != PgReloadTime;
+}
+
 const Secrets *
 secrets_current(void)
 {
-	if (!loaded || loaded_at_reload != PgReloadTime)
-	{
-		loaded = true;
-		loaded_at_reload = PgReloadTime;
-		secrets_load();
-	}
+	bool		load = must_load();
+
+	loaded = true;
+	loaded_at_reload = PgReloadTime;
+	if (load)
+		secrets_load(echosync_env_file);
 	return &current;
 }
 

@@ -24,9 +24,16 @@ typedef struct Secrets
 } Secrets;
 
 /*
- * The secrets in force.  Read on first use and again after a reload of the
- * configuration; a file that has turned bad leaves the former ones in force.
- * Never NULL; without a usable file all members are NULL.  Valid until the
+ * In the postmaster: read them now, and again whenever the setting
+ * echosync.env_file is assigned.  Its children inherit them.
+ */
+extern void secrets_preload(void);
+extern void secrets_env_file_assigned(const char *path);
+
+/*
+ * The secrets in force.  Read by the postmaster, and again by each process
+ * after a reload of the configuration; a file that has turned bad leaves the
+ * former ones in force.  Never NULL; without a usable file all members are NULL.  Valid until the
  * next call.
  */
 extern const Secrets *secrets_current(void);

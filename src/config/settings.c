@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+#include "config/secrets.h"
 #include "config/settings.h"
 
 char	   *echosync_databases;
@@ -76,6 +77,12 @@ check_base_url(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static void
+assign_env_file(const char *newval, void *extra)
+{
+	secrets_env_file_assigned(newval);
 }
 
 static void
@@ -154,8 +161,10 @@ define_crm_settings(void)
 			   &echosync_connect_timeout, 10 * 1000, 10, 600 * 1000, GUC_UNIT_MS);
 	define_int("echosync.request_timeout", "Time for a whole request to a CRM.",
 			   &echosync_request_timeout, 30 * 1000, 10, 600 * 1000, GUC_UNIT_MS);
-	define_string("echosync.env_file",
-				  "File with the secrets, in .env form.", &echosync_env_file);
+	DefineCustomStringVariable("echosync.env_file",
+							   "File with the secrets, in .env form.",
+							   NULL, &echosync_env_file, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, assign_env_file, NULL);
 	define_string("echosync.ca_file",
 				  "PEM file with a private certificate authority.", &echosync_ca_file);
 	define_string("echosync.redirect_url",
