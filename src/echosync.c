@@ -8,10 +8,12 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 
 #include "api/capture.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "crm/crm.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
 #include "worker/step_aside.h"
@@ -24,6 +26,8 @@ void
 _PG_init(void)
 {
 	settings_define();
+	crm_define_settings();
+	MarkGUCPrefixReserved("echosync");
 	wake_install_callbacks();
 	capture_install_callbacks();
 

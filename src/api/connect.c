@@ -67,7 +67,7 @@ require_provider(FunctionCallInfo fcinfo, int arg)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unrecognized CRM \"%s\"", name), errhidestmt(true),
-				 errhint("Valid values are: followupboss, lofty.")));
+				 errhint("Valid values are: %s.", crm_provider_names())));
 	return provider;
 }
 
@@ -196,10 +196,8 @@ echosync_oauth_authorize(PG_FUNCTION_ARGS)
 	char	   *user_id = require_user();
 	const CrmProvider *provider = require_provider(fcinfo, 0);
 	Jsonb	   *settings = settings_argument(fcinfo, 1);
-	const Secrets *secrets = secrets_current();
 	CrmConnection connection = {0};
 	char	   *state;
-	char	   *url;
 
 	if (!provider->takes_oauth)
 		ereport(ERROR,
@@ -211,26 +209,19 @@ echosync_oauth_authorize(PG_FUNCTION_ARGS)
 	require_key();
 
 	connection.provider = provider;
-	connection.app_url = echosync_followupboss_app_url;
-	connection.api_url = echosync_followupboss_api_url;
-	connection.identity.client_id = secrets->followupboss_client_id;
-	connection.identity.redirect_url = echosync_redirect_url;
-	if (secrets->followupboss_client_id == NULL || secrets->followupboss_client_secret == NULL ||
-		echosync_redirect_url[0] == '\0')
+	provider->configure(&connection);
+	if (provider->authorize_url(&connection, "") == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("OAuth with %s is not set up", provider->label),
-				 errhint("Set FOLLOWUPBOSS_CLIENT_ID and FOLLOWUPBOSS_CLIENT_SECRET in the env file, and echosync.redirect_url.")));
+				 errhint("%s", provider->oauth_setup_hint)));
 
 	SPI_connect();
 	db_use_extension();
 	state = MemoryContextStrdup(fcinfo->flinfo->fn_mcxt,
 								oauth_state_create(user_id, provider->crm_type, settings));
 	SPI_finish();
-	url = provider->authorize_url(&connection, state);
-	if (url == NULL)
-		elog(ERROR, "no authorize URL");
-	PG_RETURN_TEXT_P(cstring_to_text(url));
+	PG_RETURN_TEXT_P(cstring_to_text(provider->authorize_url(&connection, state)));
 }
 
 static void

@@ -89,9 +89,7 @@ load_connection(CrmConnection *connection, Datum id, char **user_id)
 	connection->provider = crm_provider_by_type(spi_text(0, 3));
 	connection->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(0, 4, &isnull)));
 	connection->context = CurrentMemoryContext;
-	connection->api_url = connection->provider == &lofty_provider ?
-		echosync_lofty_api_url : echosync_followupboss_api_url;
-	connection->app_url = echosync_followupboss_app_url;
+	connection->provider->configure(connection);
 	assume_custom_fields(connection);
 }
 

@@ -24,16 +24,11 @@ char	   *echosync_env_file;
 char	   *echosync_ca_file;
 char	   *echosync_redirect_url;
 char	   *echosync_app_url;
-char	   *echosync_followupboss_api_url;
-char	   *echosync_followupboss_app_url;
-char	   *echosync_lofty_api_url;
 int			echosync_connect_timeout;
 int			echosync_request_timeout;
 int			echosync_max_retries;
 int			echosync_retry_base_delay;
 int			echosync_pause_after_failures;
-int			echosync_lofty_rate_limit;
-int			echosync_followupboss_rate_limit;
 int			echosync_uncertain_wait;
 int			echosync_log_retention;
 char	   *echosync_trusted_sessions;
@@ -85,9 +80,9 @@ assign_env_file(const char *newval, void *extra)
 	secrets_env_file_assigned(newval);
 }
 
-static void
-define_base_url(const char *name, const char *description, char **variable,
-				const char *value)
+void
+settings_define_base_url(const char *name, const char *description, char **variable,
+						 const char *value)
 {
 	DefineCustomStringVariable(name, description, NULL, variable, value,
 							   PGC_SIGHUP, 0, check_base_url, NULL, NULL);
@@ -106,6 +101,13 @@ define_int(const char *name, const char *description, int *variable,
 {
 	DefineCustomIntVariable(name, description, NULL, variable, value, min, max,
 							PGC_SIGHUP, flags, NULL, NULL, NULL);
+}
+
+void
+settings_define_rate_limit(const char *name, const char *description, int *variable,
+						   int value, int min)
+{
+	define_int(name, description, variable, value, min, INT_MAX / 2, 0);
 }
 
 static void
@@ -143,20 +145,8 @@ define_worker_settings(void)
 }
 
 static void
-define_crm_settings(void)
+define_http_settings(void)
 {
-	define_base_url("echosync.followupboss_api_url", "Base URL of Follow Up Boss's API.",
-					&echosync_followupboss_api_url, "https://api.followupboss.com/v1");
-	define_base_url("echosync.followupboss_app_url", "Base URL of Follow Up Boss's OAuth pages.",
-					&echosync_followupboss_app_url, "https://app.followupboss.com");
-	define_base_url("echosync.lofty_api_url", "Base URL of Lofty's API.",
-					&echosync_lofty_api_url, "https://api.lofty.com/v1.0");
-	define_int("echosync.lofty_rate_limit",
-			   "Requests a minute with one Lofty key, until Lofty's headers prove more.",
-			   &echosync_lofty_rate_limit, 10, 1, INT_MAX / 2, 0);
-	define_int("echosync.followupboss_rate_limit",
-			   "Requests in 10 seconds in one Follow Up Boss connection's global context; 0 chooses 250 with a system key, else 125.",
-			   &echosync_followupboss_rate_limit, 0, 0, INT_MAX / 2, 0);
 	define_int("echosync.connect_timeout", "Time to connect to a CRM.",
 			   &echosync_connect_timeout, 10 * 1000, 10, 600 * 1000, GUC_UNIT_MS);
 	define_int("echosync.request_timeout", "Time for a whole request to a CRM.",
@@ -196,9 +186,8 @@ void
 settings_define(void)
 {
 	define_worker_settings();
-	define_crm_settings();
+	define_http_settings();
 	define_session_settings();
-	MarkGUCPrefixReserved("echosync");
 }
 
 bool

@@ -14,10 +14,14 @@
 #include "crm/json.h"
 #include "crm/retry_after.h"
 
-/* A new CRM is a line here. */
+#define CRM_PROVIDER(name) extern const CrmProvider name##_provider;
+#include "crm/providers.h"
+#undef CRM_PROVIDER
+
 static const CrmProvider *const provider_list[] = {
-	&followupboss_provider,
-	&lofty_provider
+#define CRM_PROVIDER(name) &name##_provider,
+#include "crm/providers.h"
+#undef CRM_PROVIDER
 };
 
 const char *const crm_match_names[] = {
@@ -25,6 +29,24 @@ const char *const crm_match_names[] = {
 };
 StaticAssertDecl(lengthof(crm_match_names) == CRM_MATCH_SHARED_PHONE + 1,
 				 "crm_match_names must follow CrmMatch");
+
+void
+crm_define_settings(void)
+{
+	for (int i = 0; i < lengthof(provider_list); i++)
+		provider_list[i]->define_settings();
+}
+
+char *
+crm_provider_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < lengthof(provider_list); i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", provider_list[i]->crm_type);
+	return names.data;
+}
 
 int
 crm_provider_count(void)

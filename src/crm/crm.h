@@ -17,7 +17,7 @@
  * for a place in the rate limit of request.limit_context, and adds the
  * Authorization header itself, last, by provider->authorize.
  *
- * A new CRM is one file that fills a CrmProvider, and one line in crm.c.  What
+ * A new CRM is one file that fills a CrmProvider, and one line in providers.h.  What
  * such a file need not write again: record.h (the lead's record and its link),
  * custom_field.h, reply.h, credential.h, json.h.
  */
@@ -231,7 +231,7 @@ typedef struct CrmSession
 typedef struct CrmLimit
 {
 	const char *name;			/* the CRM's own word, as in X-RateLimit-Context */
-	int			limit;			/* calls in the window; 0: take from settings */
+	int			limit;			/* calls in the window; 0: ask starting_limit */
 	int			window_ms;
 } CrmLimit;
 
@@ -255,14 +255,27 @@ struct CrmProvider
 	const CrmLimit *limits;
 	int			n_limits;
 
+	/* Define the server settings of this CRM (settings.h); once, from _PG_init. */
+	void		(*define_settings) (void);
+
+	/* Fill api_url, app_url and identity from settings and env file. */
+	void		(*configure) (CrmConnection *connection);
+
+	/* Calls to begin with in a context whose limit is 0; NULL if there is none. */
+	int			(*starting_limit) (const CrmConnection *connection);
+
 	/* Add Authorization and identity headers ("Name: value", char *) to list. */
 	List	   *(*authorize) (const CrmConnection *connection, List *headers);
 
 	/* NULL if the text can be an API key, else why not (a full sentence). */
 	const char *(*check_api_key) (const char *key);
 
-	/* The URL to send a browser to (OAuth providers). */
+	/*
+	 * OAuth providers: the URL to send a browser to, NULL if something is not
+	 * set up; and what then has to be (a full sentence).
+	 */
 	char	   *(*authorize_url) (const CrmConnection *connection, const char *state);
+	const char *oauth_setup_hint;
 
 	CrmAction	(*begin) (CrmSession *session);
 	CrmAction	(*next) (CrmSession *session, const HttpReply *reply);
@@ -273,6 +286,8 @@ struct CrmProvider
 };
 
 /* crm.c: the list of providers, and what they share */
+extern void crm_define_settings(void);	/* of all providers */
+extern char *crm_provider_names(void);	/* "a, b", for people */
 extern const CrmProvider *crm_provider_by_type(const char *crm_type);
 extern int	crm_provider_count(void);
 extern const CrmProvider *crm_provider_by_index(int index); /* NULL past the end */
@@ -311,8 +326,5 @@ extern void crm_note_digest(const char *note, uint8 digest[LEAD_DIGEST_LEN]);
  * agrees with anything.
  */
 extern bool crm_names_agree(const CrmLead *lead, const char *first, const char *last);
-
-extern const CrmProvider lofty_provider;
-extern const CrmProvider followupboss_provider;
 
 #endif							/* ECHOSYNC_CRM_H */

@@ -19,9 +19,15 @@
 
 #include "utils/memutils.h"
 
+#include "config/secrets.h"
+#include "config/settings.h"
 #include "crm/custom_field.h"
 #include "crm/followupboss.h"
 #include "crm/record.h"
+
+static char *fub_api_url;
+static char *fub_app_url;
+static int	fub_rate_limit;		/* calls in 10 s; 0: by system key */
 
 CrmAction
 fub_send(CrmSession *session, FubStep step, FubLimit limit, const char *method,
@@ -207,6 +213,42 @@ fub_next(CrmSession *session, const HttpReply *reply)
  * The provider
  * ------------------------------------------------------------------------ */
 
+static void
+fub_define_settings(void)
+{
+	settings_define_base_url("echosync.followupboss_api_url", "Base URL of Follow Up Boss's API.",
+							 &fub_api_url, "https://api.followupboss.com/v1");
+	settings_define_base_url("echosync.followupboss_app_url", "Base URL of Follow Up Boss's OAuth pages.",
+							 &fub_app_url, "https://app.followupboss.com");
+	settings_define_rate_limit("echosync.followupboss_rate_limit",
+							   "Requests in 10 seconds in one Follow Up Boss connection's global context; 0 chooses 250 with a system key, else 125.",
+							   &fub_rate_limit, 0, 0);
+}
+
+static void
+fub_configure(CrmConnection *connection)
+{
+	const Secrets *secrets = secrets_current();
+	CrmClientIdentity *identity = &connection->identity;
+
+	connection->api_url = fub_api_url;
+	connection->app_url = fub_app_url;
+	identity->client_id = secrets->followupboss_client_id;
+	identity->client_secret = secrets->followupboss_client_secret;
+	identity->system_name = secrets->followupboss_system_name;
+	identity->system_key = secrets->followupboss_system_key;
+	identity->redirect_url = echosync_redirect_url[0] != '\0' ? echosync_redirect_url : NULL;
+}
+
+/* Registered systems have twice the limit of others (5.1). */
+static int
+fub_starting_limit(const CrmConnection *connection)
+{
+	if (fub_rate_limit > 0)
+		return fub_rate_limit;
+	return connection->identity.system_key != NULL ? 250 : 125;
+}
+
 const CrmProvider followupboss_provider = {
 	.crm_type = "followupboss",
 	.label = "Follow Up Boss",
@@ -215,9 +257,13 @@ const CrmProvider followupboss_provider = {
 	.takes_oauth = true,
 	.limits = fub_limits,
 	.n_limits = FUB_LIMIT_COUNT,
+	.define_settings = fub_define_settings,
+	.configure = fub_configure,
+	.starting_limit = fub_starting_limit,
 	.authorize = fub_authorize,
 	.check_api_key = fub_check_api_key,
 	.authorize_url = fub_authorize_url,
+	.oauth_setup_hint = "Set FOLLOWUPBOSS_CLIENT_ID and FOLLOWUPBOSS_CLIENT_SECRET in the env file, and echosync.redirect_url.",
 	.begin = fub_begin,
 	.next = fub_next,
 	.limit_hint = fub_limit_hint

@@ -109,7 +109,7 @@ add_parameter(StringInfo out, const char *name, const char *value)
 /*
  * The consent page.  response_type is "auth_code", not OAuth's "code"; there
  * are no scopes and no PKCE (Follow Up Boss reference 2.2).  NULL when the
- * client id or the redirect URL is not set.
+ * client id, its secret or the redirect URL is not set.
  */
 char *
 fub_authorize_url(const CrmConnection *connection, const char *oauth_state)
@@ -117,6 +117,7 @@ fub_authorize_url(const CrmConnection *connection, const char *oauth_state)
 	StringInfoData query;
 
 	if (connection->identity.client_id == NULL ||
+		connection->identity.client_secret == NULL ||
 		connection->identity.redirect_url == NULL)
 		return NULL;
 

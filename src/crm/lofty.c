@@ -37,12 +37,16 @@
 
 #include "utils/memutils.h"
 
+#include "config/settings.h"
 #include "crm/credential.h"
 #include "crm/lofty.h"
 #include "crm/record.h"
 #include "crm/reply.h"
 
 #define LOFTY_MAX_API_KEY	4096
+
+static char *lofty_api_url;
+static int	lofty_rate_limit;	/* calls a minute */
 
 /* ------------------------------------------------------------------------
  * Requests
@@ -275,6 +279,28 @@ lofty_next(CrmSession *session, const HttpReply *reply)
  * The provider
  * ------------------------------------------------------------------------ */
 
+static void
+lofty_define_settings(void)
+{
+	settings_define_base_url("echosync.lofty_api_url", "Base URL of Lofty's API.",
+							 &lofty_api_url, "https://api.lofty.com/v1.0");
+	settings_define_rate_limit("echosync.lofty_rate_limit",
+							   "Requests a minute with one Lofty key, until Lofty's headers prove more.",
+							   &lofty_rate_limit, 10, 1);
+}
+
+static void
+lofty_configure(CrmConnection *connection)
+{
+	connection->api_url = lofty_api_url;
+}
+
+static int
+lofty_starting_limit(const CrmConnection *connection)
+{
+	return lofty_rate_limit;
+}
+
 /*
  * Nobody outside knows the limit of an API key, nor whether it counts by key,
  * user or team: echosync.lofty_rate_limit says, until headers prove more (2).
@@ -293,9 +319,11 @@ const CrmProvider lofty_provider =
 	.takes_oauth = false,
 	.limits = lofty_limits,
 	.n_limits = lengthof(lofty_limits),
+	.define_settings = lofty_define_settings,
+	.configure = lofty_configure,
+	.starting_limit = lofty_starting_limit,
 	.authorize = lofty_authorize,
 	.check_api_key = lofty_check_api_key,
-	.authorize_url = NULL,
 	.begin = lofty_begin,
 	.next = lofty_next,
 	.limit_hint = lofty_limit_hint

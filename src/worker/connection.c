@@ -13,7 +13,6 @@
 #include "utils/memutils.h"
 
 #include "config/seal.h"
-#include "config/secrets.h"
 #include "config/settings.h"
 #include "crm/json.h"
 #include "db/integration.h"
@@ -76,35 +75,13 @@ connection_get(const pg_uuid_t *id)
 	return connection;
 }
 
-/* Where a provider lives, and who we are there. */
-static void
-connection_set_installation(CrmConnection *crm)
-{
-	const Secrets *secrets = secrets_current();
-	bool		lofty = crm->provider == &lofty_provider;
-
-	crm->api_url = lofty ? echosync_lofty_api_url : echosync_followupboss_api_url;
-	crm->app_url = lofty ? "" : echosync_followupboss_app_url;
-	crm->identity.client_id = secrets->followupboss_client_id;
-	crm->identity.client_secret = secrets->followupboss_client_secret;
-	crm->identity.system_name = secrets->followupboss_system_name;
-	crm->identity.system_key = secrets->followupboss_system_key;
-	crm->identity.redirect_url = echosync_redirect_url;
-}
-
-/* A provider's limit, or where it has none the setting's. */
 static int
 starting_limit(const Connection *connection, int i)
 {
 	const CrmProvider *provider = connection->crm.provider;
 
-	if (provider->limits[i].limit != 0)
-		return provider->limits[i].limit;
-	if (provider == &lofty_provider)
-		return echosync_lofty_rate_limit;
-	if (echosync_followupboss_rate_limit > 0)
-		return echosync_followupboss_rate_limit;
-	return connection->crm.identity.system_key != NULL ? 250 : 125;
+	return provider->limits[i].limit != 0 ? provider->limits[i].limit :
+		provider->starting_limit(&connection->crm);
 }
 
 /* Limits to start with; what the CRM's headers said before is kept. */
@@ -129,7 +106,7 @@ connection_reconfigure(Connection *connection)
 
 	if (provider == NULL)
 		return;
-	connection_set_installation(&connection->crm);
+	provider->configure(&connection->crm);
 	for (int i = 0; i < provider->n_limits && i < MAX_LIMITS; i++)
 	{
 		if (provider->limits[i].limit == 0)
@@ -154,7 +131,7 @@ connection_make_temporary(const CrmProvider *provider)
 	connection->maybe_work = false;
 	connection->status = "active";
 	connection->crm.provider = provider;
-	connection_set_installation(&connection->crm);
+	provider->configure(&connection->crm);
 	connection_set_limits(connection);
 	return connection;
 }
@@ -274,7 +251,7 @@ connection_take_settings(Connection *connection, const char *crm_type, Jsonb *se
 	MemoryContextSwitchTo(caller);
 	if (crm->provider == NULL)
 		return;
-	connection_set_installation(crm);
+	crm->provider->configure(crm);
 	connection_set_limits(connection);
 }
 
