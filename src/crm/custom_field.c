@@ -11,6 +11,7 @@
 #include "utils/memutils.h"
 
 #include "crm/custom_field.h"
+#include "crm/record.h"
 
 bool
 custom_fields_unknown(const CrmConnection *connection)
@@ -62,58 +63,10 @@ custom_fields_publish(CrmConnection *connection, const List *fields)
 	MemoryContextSwitchTo(old_context);
 }
 
-static const char *
-tags_text(const List *tags)
-{
-	StringInfoData joined;
-	ListCell   *lc;
-
-	if (tags == NIL)
-		return NULL;
-	initStringInfo(&joined);
-	foreach(lc, tags)
-		appendStringInfo(&joined, "%s%s", joined.len > 0 ? ", " : "",
-						 (const char *) lfirst(lc));
-	return joined.data;
-}
-
 const char *
-custom_field_text(const CrmLead *lead, LeadField field)
+custom_field_text(const CrmSession *session, LeadField field)
 {
-	switch (field)
-	{
-		case LEAD_FIELD_ID:
-			return lead->id;
-		case LEAD_FIELD_USER_ID:
-			return lead->user_id;
-		case LEAD_FIELD_PHONE:
-			return lead->phone;
-		case LEAD_FIELD_FIRST_NAME:
-			return lead->first_name;
-		case LEAD_FIELD_LAST_NAME:
-			return lead->last_name;
-		case LEAD_FIELD_EMAIL:
-			return lead->email;
-		case LEAD_FIELD_ADDRESS:
-			return lead->address;
-		case LEAD_FIELD_CITY:
-			return lead->city;
-		case LEAD_FIELD_STATE:
-			return lead->state;
-		case LEAD_FIELD_ZIP_CODE:
-			return lead->zip_code;
-		case LEAD_FIELD_RISK_SCORE:
-			return lead->risk_score_text;
-		case LEAD_FIELD_DO_NOT_CONTACT:
-			return lead->do_not_contact ? "true" : "false";
-		case LEAD_FIELD_TAGS:
-			return tags_text(lead->tags);
-		case LEAD_FIELD_NOTES:
-			return lead->notes;
-		case LEAD_FIELD_SOURCE:
-			return lead->source;
-		case LEAD_FIELD_DELETED_AT:
-			return NULL;		/* a deleted lead is not sent */
-	}
-	return NULL;
+	if (field == LEAD_FIELD_SOURCE)
+		return record_source(session);
+	return lead_field_text(session->lead, field);
 }

@@ -21,7 +21,10 @@ extern bool custom_fields_unknown(const CrmConnection *connection);
  */
 extern void custom_fields_publish(CrmConnection *connection, const List *fields);
 
-/* The lead's value of a field as text; NULL: none.  Flags are true or false. */
-extern const char *custom_field_text(const CrmLead *lead, LeadField field);
+/*
+ * What a custom field that this field feeds is given, as text; NULL: nothing.
+ * Flags are true or false; a lead without a source has the connection's.
+ */
+extern const char *custom_field_text(const CrmSession *session, LeadField field);
 
 #endif							/* ECHOSYNC_CUSTOM_FIELD_H */

@@ -152,11 +152,11 @@ fub_fields_stale(CrmSession *session, const HttpReply *reply)
 
 /* The lead's value for a custom field as people would write it; NULL: none. */
 static const char *
-field_text(const CrmLead *lead, LeadField field)
+field_text(const CrmSession *session, LeadField field)
 {
 	if (field == LEAD_FIELD_DO_NOT_CONTACT)
-		return lead->do_not_contact ? "Yes" : "No";
-	return custom_field_text(lead, field);
+		return session->lead->do_not_contact ? "Yes" : "No";
+	return custom_field_text(session, field);
 }
 
 /* A plain JSON number?  "02134" is not one, and is no number to people either. */
@@ -214,9 +214,9 @@ quoted(const char *text)
  * no value that this type can hold: sent anyhow, it might cost the lead a 400.
  */
 static char *
-field_literal(const CrmCustomField *field, const CrmLead *lead)
+field_literal(const CrmCustomField *field, const CrmSession *session)
 {
-	const char *text = field_text(lead, (LeadField) field->field);
+	const char *text = field_text(session, (LeadField) field->field);
 	ListCell   *lc;
 
 	if (text == NULL || field->type == NULL)
@@ -261,7 +261,7 @@ fub_fields_put(CrmSession *session, StringInfo out)
 
 		if (linked && !record_field_changed(session, (LeadField) field->field))
 			continue;
-		literal = field_literal(field, session->lead);
+		literal = field_literal(field, session);
 		if (literal == NULL && !(linked && session->link.has_digest))
 			continue;
 

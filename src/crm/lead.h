@@ -4,7 +4,7 @@
  *		called, and whether it may be contacted.
  *
  * Not here: how a CRM wants it written (lofty.c, followupboss.c), and where
- * rows come from (api/capture.c, worker/leads.c).
+ * rows come from (api/capture.c, worker/read.c).
  */
 #ifndef ECHOSYNC_LEAD_H
 #define ECHOSYNC_LEAD_H
@@ -93,12 +93,15 @@ extern const char *const lead_refusal_names[];
 /*
  * Build a lead from an object keyed by lead_field_names: a row read from an
  * app's table, or a webhook's lead.  Values of any JSON type are accepted and
- * read for what they mean (see lead.c); unknown keys are ignored, but that
+ * read for what they mean (see lead_value.c); unknown keys are ignored, but that
  * "phone_number" and "zip" stand in for an absent phone and zip_code.  id and
  * user_id are kept to the byte.  The result lives in the current memory
  * context.
  */
 extern CrmLead *lead_from_jsonb(Jsonb *object);
+
+/* A field as text, for people; tags as "a, b".  NULL: absent, or never sent. */
+extern const char *lead_field_text(const CrmLead *lead, LeadField field);
 
 /* Append the lead as JSON that lead_from_jsonb reads back (lead_json.c). */
 extern void lead_to_json(const CrmLead *lead, StringInfo out);

@@ -88,9 +88,7 @@ lofty_fields_of_lead(const CrmSession *session)
 	foreach(lc, session->connection->custom_fields)
 	{
 		const CrmCustomField *field = (const CrmCustomField *) lfirst(lc);
-		const char *value = field->field == LEAD_FIELD_SOURCE ?
-			record_source(session) :
-			custom_field_text(session->lead, (LeadField) field->field);
+		const char *value = custom_field_text(session, (LeadField) field->field);
 		LoftyAttribute *attribute;
 
 		if (text_is_blank(value))

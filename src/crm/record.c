@@ -3,7 +3,7 @@
  *		One lead and its record in a CRM: what the record is to have, what of it
  *		changed, whether a record that was found is the lead's, and the link.
  *
- * Not here: which names agree (crm.c), what a digest covers (lead.c), how any
+ * Not here: which names agree (crm.c), what a digest covers (lead_digest.c), how any
  * CRM writes or reads a record (lofty_*.c, followupboss_*.c).
  */
 #include "postgres.h"

@@ -429,7 +429,7 @@ run_ready(void)
 	}
 	MemoryContextSwitchTo(caller);
 	claim_work(claims);
-	claim_read();
+	read_begin();
 }
 
 /* Is there something that can be done without waiting? */

@@ -96,7 +96,7 @@ typedef struct SharedState
 		int			source_id;
 		TimestampTz until;
 	}			shunned[SHARED_MAX_SHUNNED];	/* tables whose reading did not
-												 * end; see claim.c */
+												 * end; see read.c */
 	uint32		n_shunned;
 	WorkerSlot	slots[SHARED_MAX_WORKERS];
 } SharedState;

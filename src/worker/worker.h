@@ -259,11 +259,13 @@ extern void places_wait(Connection *connection);
 extern void places_assign(void);	/* connections that wait become ready */
 extern bool places_can_assign(void);
 
-/* claim.c: taking due rows and reading leads */
+/* claim.c: taking due rows */
 extern void claim_work(List *connections);
-extern void claim_read(void);
 extern void claim_discover(void);	/* connections that have rows */
 extern bool claim_load(Connection *connection);	/* read its row now */
+
+/* read.c: reading the leads of worker->to_read and beginning their sessions */
+extern void read_begin(void);
 
 /* results.c: writing down what happened */
 extern bool results_commit(void);
