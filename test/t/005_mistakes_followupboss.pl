@@ -336,6 +336,16 @@ $t->behaviour('19: a field that was renamed meanwhile is looked up again', sub {
 	is(($t->log_lines($user))[-1], 'updated success', 'and the lead has not failed');
 });
 
+$t->behaviour('19: a custom field fed by source has the connection\'s source where the lead has none', sub {
+	my $user = $t->user(fub => { source => 'Partner list', custom_fields => { source => 'List' } });
+
+	$t->knob('fub', 'custom_fields', [ @TWO_FIELDS, { id => 5, label => 'List', name => 'customList', type => 'text' } ]);
+	$t->lead($user, source => undef);
+	$t->lead($user, source => 'Open house');
+	$t->drain($user);
+	is_deeply([ sort map { $_->{body}{customList} } creates($user) ], [ 'Open house', 'Partner list' ], 'both have one');
+});
+
 $t->behaviour('20: dates are YYYY-MM-DD, and what does not fit its field is left out', sub {
 	my $user = $t->user(fub => { custom_fields => { source => 'Sync date', city => 'Count', state => 'Echo Safe Status' } });
 
