@@ -1,9 +1,12 @@
 /*
  * connect.c
- *		echosync_connect(), the OAuth pair, and echosync_test_connection().
+ *		echosync_connect(), echosync_test_connection() and
+ *		echosync_import_integration().
  *
  * The backend checks and stores; the worker asks the CRM, through the mailbox.
  * Keys come as arguments, so errors hide the statement they came in.
+ *
+ * Not here: OAuth (oauth.c).
  */
 #include "postgres.h"
 
@@ -18,20 +21,18 @@
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
 
+#include "api/connect.h"
 #include "api/identity.h"
 #include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
 #include "crm/json.h"
 #include "db/integration.h"
-#include "db/oauth_state.h"
 #include "db/statement.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_connect);
-PG_FUNCTION_INFO_V1(echosync_oauth_authorize);
-PG_FUNCTION_INFO_V1(echosync_oauth_callback);
 PG_FUNCTION_INFO_V1(echosync_test_connection);
 PG_FUNCTION_INFO_V1(echosync_import_integration);
 
@@ -51,8 +52,8 @@ hide_statement(void *arg)
 	(void) errhidestmt(true);
 }
 
-static const CrmProvider *
-require_provider(FunctionCallInfo fcinfo, int arg)
+const CrmProvider *
+connect_require_provider(FunctionCallInfo fcinfo, int arg)
 {
 	char	   *name;
 	const CrmProvider *provider;
@@ -71,8 +72,8 @@ require_provider(FunctionCallInfo fcinfo, int arg)
 	return provider;
 }
 
-static char *
-require_user(void)
+char *
+connect_require_user(void)
 {
 	char	   *user = identity_require_user(false);
 
@@ -83,8 +84,8 @@ require_user(void)
 	return user;
 }
 
-static Jsonb *
-settings_argument(FunctionCallInfo fcinfo, int arg)
+Jsonb *
+connect_settings_argument(FunctionCallInfo fcinfo, int arg)
 {
 	if (PG_ARGISNULL(arg))
 		return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
@@ -92,8 +93,8 @@ settings_argument(FunctionCallInfo fcinfo, int arg)
 }
 
 /* Without a key nothing can be sealed: say so before the CRM is asked. */
-static void
-require_key(void)
+void
+connect_require_key(void)
 {
 	const char *problem = secrets_problem();
 
@@ -139,8 +140,8 @@ refuse(const CrmProvider *provider, const MailReply *reply)
 			 errhidestmt(true)));
 }
 
-static Datum
-store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
+Datum
+connect_store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
 	  const CrmCredential *credential, const MailReply *reply)
 {
 	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
@@ -164,10 +165,10 @@ store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
 static Datum
 connect_hidden(FunctionCallInfo fcinfo)
 {
-	char	   *user_id = require_user();
-	const CrmProvider *provider = require_provider(fcinfo, 0);
+	char	   *user_id = connect_require_user();
+	const CrmProvider *provider = connect_require_provider(fcinfo, 0);
 	char	   *key = require_api_key(fcinfo, 1, provider);
-	Jsonb	   *settings = settings_argument(fcinfo, 2);
+	Jsonb	   *settings = connect_settings_argument(fcinfo, 2);
 	MailRequest *request = palloc0(sizeof(MailRequest));
 	MailReply  *reply = palloc0(sizeof(MailReply));
 	CrmCredential credential = {CRM_CREDENTIAL_API_KEY, key, NULL, 0};
@@ -175,7 +176,7 @@ connect_hidden(FunctionCallInfo fcinfo)
 
 	PreventCommandIfReadOnly("echosync_connect()");
 	(void) integration_settings_merge(NULL, settings, provider->crm_type);
-	require_key();
+	connect_require_key();
 
 	request->kind = MAIL_TEST_KEY;
 	strlcpy(request->crm_type, provider->crm_type, sizeof(request->crm_type));
@@ -185,129 +186,8 @@ connect_hidden(FunctionCallInfo fcinfo)
 	explicit_bzero(request, sizeof(MailRequest));
 	if (!reply->ok)
 		refuse(provider, reply);
-	id = store(user_id, provider, settings, &credential, reply);
+	id = connect_store(user_id, provider, settings, &credential, reply);
 	explicit_bzero(key, strlen(key));
-	PG_RETURN_DATUM(id);
-}
-
-Datum
-echosync_oauth_authorize(PG_FUNCTION_ARGS)
-{
-	char	   *user_id = require_user();
-	const CrmProvider *provider = require_provider(fcinfo, 0);
-	Jsonb	   *settings = settings_argument(fcinfo, 1);
-	CrmConnection connection = {0};
-	char	   *state;
-
-	if (!provider->takes_oauth)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is connected by API key", provider->label),
-				 errhint("Use echosync_connect().")));
-	PreventCommandIfReadOnly("echosync_oauth_authorize()");
-	(void) integration_settings_merge(NULL, settings, provider->crm_type);
-	require_key();
-
-	connection.provider = provider;
-	provider->configure(&connection);
-	if (provider->authorize_url(&connection, "") == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("OAuth with %s is not set up", provider->label),
-				 errhint("%s", provider->oauth_setup_hint)));
-
-	SPI_connect();
-	db_use_extension();
-	state = MemoryContextStrdup(fcinfo->flinfo->fn_mcxt,
-								oauth_state_create(user_id, provider->crm_type, settings));
-	SPI_finish();
-	PG_RETURN_TEXT_P(cstring_to_text(provider->authorize_url(&connection, state)));
-}
-
-static void
-refuse_denied(FunctionCallInfo fcinfo)
-{
-	char	   *response = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
-
-	if (response != NULL && strcmp(response, "denied") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("access was denied in the CRM"),
-				 errdetail("The user did not consent. Nothing was stored."),
-				 errhint("Send the user to a new URL of echosync_oauth_authorize() to try again."),
-				 errhidestmt(true)));
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the callback has no code or no state"),
-				 errhint("Pass on code, state and response as the CRM sent them."),
-				 errhidestmt(true)));
-}
-
-static void
-copy_argument(char *to, size_t size, text *from, const char *name)
-{
-	if (VARSIZE_ANY_EXHDR(from) >= size)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is too long", name), errhidestmt(true)));
-	text_to_cstring_buffer(from, to, size);
-}
-
-static void
-refuse_exchange(const MailReply *reply)
-{
-	ereport(ERROR,
-			(errcode(strcmp(reply->error_code, "oauth_state") == 0 ?
-					 MAKE_SQLSTATE('P', 'T', '4', '0', '4') : ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("could not connect: %s", reply->error_message),
-			 errdetail("Error code %s. Nothing was stored.", reply->error_code),
-			 errhint("Start again with echosync_oauth_authorize()."),
-			 errhidestmt(true)));
-}
-
-/*
- * In a READ ONLY transaction (a GET through PostgREST) the worker writes, in
- * its own transaction; there the state alone decides whose connection it is.
- */
-static Datum
-oauth_callback_hidden(FunctionCallInfo fcinfo)
-{
-	bool		read_only = XactReadOnly;
-	char	   *user_id = read_only ? identity_user_id() : require_user();
-	MailRequest *request = palloc0(sizeof(MailRequest));
-	MailReply  *reply = palloc0(sizeof(MailReply));
-	CrmCredential credential = {CRM_CREDENTIAL_OAUTH, NULL, NULL, 0};
-	const CrmProvider *provider;
-	Datum		id;
-
-	refuse_denied(fcinfo);
-	PreventCommandDuringRecovery("echosync_oauth_callback()");
-	require_key();
-	request->kind = read_only ? MAIL_EXCHANGE_AND_STORE : MAIL_EXCHANGE;
-	strlcpy(request->user_id, user_id ? user_id : "", sizeof(request->user_id));
-	copy_argument(request->secret, sizeof(request->secret), PG_GETARG_TEXT_PP(0), "code");
-	copy_argument(request->state, sizeof(request->state), PG_GETARG_TEXT_PP(1), "state");
-	mailbox_ask(request, reply);
-	explicit_bzero(request, sizeof(MailRequest));
-	if (!reply->ok)
-		refuse_exchange(reply);
-	if (read_only)
-	{
-		pg_uuid_t  *stored = palloc(sizeof(pg_uuid_t));
-
-		*stored = reply->integration;
-		PG_RETURN_UUID_P(stored);
-	}
-
-	provider = crm_provider_by_type(reply->crm_type);
-	credential.secret = reply->secret;
-	credential.refresh_token = reply->refresh_token[0] ? reply->refresh_token : NULL;
-	credential.expires_at = reply->expires_at;
-	id = store(reply->user_id, provider,
-			   DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(reply->settings))),
-			   &credential, reply);
-	explicit_bzero(reply, sizeof(MailReply));
 	PG_RETURN_DATUM(id);
 }
 
@@ -374,7 +254,7 @@ credential_from_json(const char *plain, CrmCredential *credential)
 static Datum
 import_integration_hidden(FunctionCallInfo fcinfo)
 {
-	const CrmProvider *provider = require_provider(fcinfo, 1);
+	const CrmProvider *provider = connect_require_provider(fcinfo, 1);
 	MailReply	nothing = {0};
 	CrmCredential credential = {0};
 	const char *reason;
@@ -403,12 +283,12 @@ import_integration_hidden(FunctionCallInfo fcinfo)
 				 errmsg("the sealed credential holds neither an API key nor a pair of tokens"),
 				 errhidestmt(true)));
 	seal_wipe(plain);
-	PG_RETURN_DATUM(store(text_to_cstring(PG_GETARG_TEXT_PP(0)), provider,
-						  settings_argument(fcinfo, 3), &credential, &nothing));
+	PG_RETURN_DATUM(connect_store(text_to_cstring(PG_GETARG_TEXT_PP(0)), provider,
+						  connect_settings_argument(fcinfo, 3), &credential, &nothing));
 }
 
-static Datum
-call_hidden(Datum (*function) (FunctionCallInfo), FunctionCallInfo fcinfo)
+Datum
+connect_call_hidden(Datum (*function) (FunctionCallInfo), FunctionCallInfo fcinfo)
 {
 	ErrorContextCallback hide = {error_context_stack, hide_statement, NULL};
 	Datum		result;
@@ -422,17 +302,11 @@ call_hidden(Datum (*function) (FunctionCallInfo), FunctionCallInfo fcinfo)
 Datum
 echosync_connect(PG_FUNCTION_ARGS)
 {
-	return call_hidden(connect_hidden, fcinfo);
-}
-
-Datum
-echosync_oauth_callback(PG_FUNCTION_ARGS)
-{
-	return call_hidden(oauth_callback_hidden, fcinfo);
+	return connect_call_hidden(connect_hidden, fcinfo);
 }
 
 Datum
 echosync_import_integration(PG_FUNCTION_ARGS)
 {
-	return call_hidden(import_integration_hidden, fcinfo);
+	return connect_call_hidden(import_integration_hidden, fcinfo);
 }

@@ -17,12 +17,12 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "api/enqueue.h"
+#include "api/rest.h"
 #include "config/secrets.h"
 #include "crm/json.h"
 #include "db/lead_sources.h"
@@ -62,13 +62,9 @@ static bool
 secret_is_right(void)
 {
 	const Secrets *secrets = secrets_current();
-	const char *headers = GetConfigOption("request.headers", true, false);
-	Jsonb	   *parsed = headers != NULL ? json_parse(headers, strlen(headers)) : NULL;
-	char	   *given = NULL;
+	char	   *given = rest_request_header("x-webhook-secret");
 	bool		right = false;
 
-	if (parsed != NULL && JB_ROOT_IS_OBJECT(parsed))
-		given = json_get_text(&parsed->root, "x-webhook-secret");
 	if (given == NULL)
 		return false;
 	for (int i = 0; i < secrets->n_webhook_secrets; i++)
@@ -96,13 +92,6 @@ answer(bool success, const char *key, const char *text, int64 queued, int64 skip
 	}
 	json_object_end(&out);
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));
-}
-
-static void
-set_status(const char *status)
-{
-	(void) set_config_option("response.status", status, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
 }
 
 static void
@@ -239,7 +228,7 @@ echosync_webhook_lead_created(PG_FUNCTION_ARGS)
 
 	if (!secret_is_right())
 	{
-		set_status("401");
+		rest_set_status("401");
 		PG_RETURN_DATUM(answer(false, "error", "invalid or missing x-webhook-secret", 0, 0));
 	}
 	if (PG_ARGISNULL(0))
@@ -257,6 +246,6 @@ echosync_webhook_lead_created(PG_FUNCTION_ARGS)
 	queued = enqueue->n_queued;
 	refused = enqueue->n_refused;
 	SPI_finish();
-	set_status("202");
+	rest_set_status("202");
 	PG_RETURN_DATUM(answer(true, NULL, NULL, queued, refused));
 }

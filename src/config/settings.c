@@ -74,6 +74,30 @@ check_base_url(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* A page of the application; it may be on the developer's own machine. */
+static bool
+check_app_url(char **newval, void **extra, GucSource source)
+{
+	const char *url = *newval;
+
+	if (url[0] == '\0')
+		return true;
+	if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+	{
+		GUC_check_errdetail("The URL must start with \"https://\" or \"http://\".");
+		return false;
+	}
+	for (; *url != '\0'; url++)
+	{
+		if ((unsigned char) *url <= ' ' || (unsigned char) *url >= 0x7f || strchr("\"<>\\^`{|}", *url))
+		{
+			GUC_check_errdetail("The URL holds a character that must be percent-encoded.");
+			return false;
+		}
+	}
+	return true;
+}
+
 static void
 assign_env_file(const char *newval, void *extra)
 {
@@ -159,8 +183,10 @@ define_http_settings(void)
 				  "PEM file with a private certificate authority.", &echosync_ca_file);
 	define_string("echosync.redirect_url",
 				  "OAuth callback registered with Follow Up Boss.", &echosync_redirect_url);
-	define_string("echosync.app_url",
-				  "Where a browser is sent after a GET callback.", &echosync_app_url);
+	DefineCustomStringVariable("echosync.app_url",
+							   "Where a browser is sent after a GET callback.",
+							   NULL, &echosync_app_url, "",
+							   PGC_SIGHUP, 0, check_app_url, NULL, NULL);
 }
 
 static void

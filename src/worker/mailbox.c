@@ -27,6 +27,7 @@
 
 #define MAILBOX_SLOTS 16
 #define MAILBOX_WORKER_WAIT_MS 5000
+#define MAILBOX_LOOK_MS 1000
 
 typedef enum MailState
 {
@@ -84,6 +85,7 @@ mailbox_release(int code, Datum arg)
 	LWLockRelease(shared_state->mail_lock);
 }
 
+/* The slot, or -1 when all are in use. */
 static int
 mailbox_post(const MailRequest *request)
 {
@@ -103,29 +105,35 @@ mailbox_post(const MailRequest *request)
 		found = i;
 	}
 	LWLockRelease(shared_state->mail_lock);
-	if (found < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
-				 errmsg("too many sessions are waiting for answers from CRMs"),
-				 errhint("Try again in a moment.")));
 	return found;
 }
 
-static void
-mailbox_wait(int n)
+static int
+remaining_ms(TimestampTz deadline)
+{
+	return deadline == 0 ? INT_MAX :
+		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+}
+
+/* False at the deadline (0: none). */
+static bool
+mailbox_wait(int n, TimestampTz deadline)
 {
 	for (;;)
 	{
 		MailState	state;
+		int			left = remaining_ms(deadline);
 
 		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
 		state = mail_slots[n].state;
 		LWLockRelease(shared_state->mail_lock);
 		if (state == MAIL_STATE_DONE)
-			return;
+			return true;
+		if (left <= 0)
+			return false;
 		/* The second's timeout covers a worker that was replaced meanwhile. */
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 1000, PG_WAIT_EXTENSION);
+						 Min(left, MAILBOX_LOOK_MS), PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (state == MAIL_STATE_POSTED)
@@ -133,10 +141,38 @@ mailbox_wait(int n)
 	}
 }
 
+MailOutcome
+mailbox_try(const MailRequest *request, MailReply *reply, int timeout_ms)
+{
+	TimestampTz deadline = timeout_ms < 0 ? 0 :
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	volatile bool answered = false; /* both survive the longjmp of an ERROR */
+	volatile int n;
+
+	if (shared_state == NULL ||
+		!shared_wait_for_worker(MyDatabaseId, Min(MAILBOX_WORKER_WAIT_MS, remaining_ms(deadline))))
+		return MAIL_NO_WORKER;
+	n = mailbox_post(request);
+	if (n < 0)
+		return MAIL_FULL;
+	PG_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
+	{
+		shared_wake_database(MyDatabaseId, NULL, 0, true);
+		answered = mailbox_wait(n, deadline);
+		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
+		if (answered)
+			memcpy(reply, &mail_slots[n].reply, sizeof(MailReply));
+		LWLockRelease(shared_state->mail_lock);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
+	mailbox_release(0, Int32GetDatum(n));
+	return answered ? MAIL_ANSWERED : MAIL_PENDING;
+}
+
 void
 mailbox_ask(const MailRequest *request, MailReply *reply)
 {
-	volatile int n;				/* survives the longjmp of an ERROR */
+	MailOutcome outcome = mailbox_try(request, reply, -1);
 
 	if (shared_state == NULL)
 		ereport(ERROR,
@@ -144,23 +180,16 @@ mailbox_ask(const MailRequest *request, MailReply *reply)
 				 errmsg("echosync's worker is not running"),
 				 errdetail("The library is not preloaded."),
 				 errhint("Add echosync to shared_preload_libraries and restart the server.")));
-	if (!shared_wait_for_worker(MyDatabaseId, MAILBOX_WORKER_WAIT_MS))
+	if (outcome == MAIL_NO_WORKER)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("echosync's worker is not running in this database"),
 				 errhint("See echosync_doctor() and the server log; echosync.databases and max_worker_processes decide where workers run.")));
-
-	n = mailbox_post(request);
-	PG_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
-	{
-		shared_wake_database(MyDatabaseId, NULL, 0, true);
-		mailbox_wait(n);
-		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
-		memcpy(reply, &mail_slots[n].reply, sizeof(MailReply));
-		LWLockRelease(shared_state->mail_lock);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
-	mailbox_release(0, Int32GetDatum(n));
+	if (outcome == MAIL_FULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_CONNECTIONS),
+				 errmsg("too many sessions are waiting for answers from CRMs"),
+				 errhint("Try again in a moment.")));
 }
 
 bool

@@ -54,11 +54,21 @@ typedef struct MailReply
 extern Size mailbox_shared_size(void);
 extern void mailbox_shared_startup(void);
 
+typedef enum MailOutcome
+{
+	MAIL_ANSWERED = 0,
+	MAIL_NO_WORKER,				/* within 5 s, or the time given */
+	MAIL_FULL,
+	MAIL_PENDING				/* no answer yet; the worker goes on with it */
+} MailOutcome;
+
 /*
- * Ask and wait.  ERROR when there is no worker within 5 s, when the mailbox
- * is full, or on interrupts; the slot is wiped on every path out.  The caller
- * wipes request and reply.
+ * Ask and wait, for timeout_ms or without end (-1).  ERROR on interrupts only;
+ * the slot is wiped on every path out.  The caller wipes request and reply.
  */
+extern MailOutcome mailbox_try(const MailRequest *request, MailReply *reply, int timeout_ms);
+
+/* The same without end, and an ERROR for what is no answer. */
 extern void mailbox_ask(const MailRequest *request, MailReply *reply);
 
 /*

@@ -33,7 +33,7 @@ INSERT INTO contract VALUES
     ('echosync_detach_leads', 'leads regclass', 'void', 'f', 'VOLATILE'),
     ('echosync_connect', 'crm_type text, api_key text, settings jsonb DEFAULT ''{}''::jsonb', 'uuid', 'f', 'VOLATILE'),
     ('echosync_oauth_authorize', 'crm_type text DEFAULT ''followupboss''::text, settings jsonb DEFAULT ''{}''::jsonb', 'text', 'f', 'VOLATILE'),
-    ('echosync_oauth_callback', 'code text, state text, response text DEFAULT NULL::text', 'uuid', 'f', 'VOLATILE'),
+    ('echosync_oauth_callback', 'code text DEFAULT NULL::text, state text DEFAULT NULL::text, response text DEFAULT NULL::text', 'uuid', 'f', 'VOLATILE'),
     ('echosync_get_integration', 'id uuid', 'sync.crm_integrations', 'f', 'STABLE'),
     ('echosync_update_integration', 'id uuid, settings jsonb', 'sync.crm_integrations', 'f', 'VOLATILE'),
     ('echosync_disconnect', 'id uuid', 'void', 'f', 'VOLATILE'),

@@ -204,6 +204,48 @@ $t->behaviour('a callback in a READ ONLY transaction works, with and without a u
 		"another user's state is refused there too");
 });
 
+# What a browser is told that the CRM sends straight to the callback: a GET.
+sub browser_callback
+{
+	my ($call, %option) = @_;
+	my @lines = split /\n/, $t->sql_as($option{user}, join ";\n", 'BEGIN READ ONLY', $option{before} // (),
+		q{SELECT 'set ' || set_config('request.method', 'GET', true)}, $call,
+		q{SELECT current_setting('response.status') || ' ' || current_setting('response.headers')}, 'COMMIT');
+	my ($status, $headers) = $lines[-1] =~ /^(\d+) (.*)$/;
+	my ($location) = map { $_->{Location} // () } @{ JSON::PP::decode_json($headers) };
+	return { status => $status, location => $location, id => $lines[1] };
+}
+
+$t->behaviour('a browser that comes straight from the CRM is sent on to the application', sub {
+	my $user = $t->user;
+	my $url = 'https://app.example/settings?tab=crm#connections';
+
+	$t->configure('echosync.app_url' => $url);
+	my $back = $t->visit($user, $t->authorize_url($user));
+	my $answer = browser_callback(EchosyncTest::callback_sql($back));
+	is($answer->{status}, 303, 'a redirect');
+	is($t->integration($answer->{id})->{user_id}, $user->{id}, 'the connection is stored');
+	is($answer->{location}, "https://app.example/settings?tab=crm&echosync=connected&integration=$answer->{id}#connections",
+		'with the outcome, before the fragment');
+
+	my $failed = sub { my $got = browser_callback(@_); return "$got->{status} " . ($got->{location} =~ /[?&](echosync=[^#]*)/)[0] };
+	is($failed->(EchosyncTest::callback_sql($back)), '303 echosync=error&reason=oauth_state', 'the same again: the state is spent');
+	is($failed->(q{SELECT echosync_oauth_callback(response => 'denied')}), '303 echosync=error&reason=denied', 'no consent');
+	is($failed->('SELECT echosync_oauth_callback()'), '303 echosync=error&reason=incomplete', 'nothing at all');
+	is($failed->(sprintf 'SELECT echosync_oauth_callback(%s, %s)', lit('c' x 9000), lit('s')), '303 echosync=error&reason=incomplete', 'far too much');
+
+	$back = $t->visit($user, $t->authorize_url($user));
+	$t->fault('fub_app', { path => '/oauth/token' }, { type => 'delay', ms => 2500 }, times => 1);
+	is($failed->(EchosyncTest::callback_sql($back), before => "SET LOCAL statement_timeout = '2s'"), '303 echosync=pending',
+		'a CRM that takes longer than the statement may');
+	$t->wait_until('the worker has stored it all the same', sub {
+		$t->sql("SELECT connected_at > now() - interval '10 s' FROM crm_integrations WHERE user_id = '$user->{id}'") eq 't' });
+
+	$t->configure('echosync.app_url' => '');
+	is($t->error_as(undef, "BEGIN READ ONLY;\nSELECT set_config('request.method', 'GET', true);\nSELECT echosync_oauth_callback(response => 'denied')")->{state},
+		'28000', 'without the setting: an error');
+});
+
 $t->behaviour('connecting again by OAuth keeps id, links and queue', sub {
 	my $user = connected_user();
 	my $id = $user->{fub};
