@@ -88,7 +88,9 @@ DECLARE
     integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
 BEGIN
     IF integration.status = 'error' THEN
-        RAISE EXCEPTION 'the CRM refuses the credential of this connection'
+        RAISE EXCEPTION '%', CASE integration.status_reason
+            WHEN 'credential_unreadable' THEN 'the credential of this connection was sealed with a key that is not in force'
+            ELSE 'the CRM refuses the credential of this connection' END
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = CASE integration.credential_kind
                          WHEN 'oauth' THEN 'Connect again through echosync_oauth_authorize(); the queue is kept.'
@@ -98,7 +100,7 @@ BEGIN
     PERFORM @extschema@.echosync_wake(integration.id);
 END
 $$;
-COMMENT ON FUNCTION echosync_resume(uuid) IS 'Goes on sending for a paused connection, in the order of the queue.';
+COMMENT ON FUNCTION echosync_resume(uuid) IS 'Goes on sending for a paused connection, in the order of the queue, several leads at once.';
 
 CREATE FUNCTION echosync_disconnect(id uuid) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -69,12 +69,13 @@ static Statement delete_orphans = {
 };
 
 /*
- * The connections that may send and have rows.  One that may not costs nothing,
- * whatever its backlog: who resumes it wakes us.
+ * The connections that may send and have rows, and those that wait for their
+ * key to come back.  Any other costs nothing, whatever its backlog: who resumes
+ * it wakes us.
  */
 static Statement select_discover = {
 	.sql = "SELECT i.id FROM @schema@.crm_integrations i"
-	" WHERE (i.status = 'active' OR i.status_reason = 'crm_unreachable')"
+	" WHERE (i.status = 'active' OR i.status_reason IN ('crm_unreachable', 'credential_unreadable'))"
 	" AND EXISTS (SELECT FROM @schema@.crm_sync_queue q WHERE q.integration_id = i.id)",
 	.nargs = 0
 };

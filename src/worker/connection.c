@@ -203,6 +203,25 @@ connection_unseal(Connection *connection, const char *kind, const char *sealed,
 	seal_wipe(plain);
 }
 
+/*
+ * A credential that the keys in force do not open is an error that its user
+ * can see, and passes when the key is back.  Not where no key opens anything:
+ * that is the worker's state.
+ */
+static void
+connection_judge_credential(Connection *connection, const char *status, const char *reason,
+							bool has_credential)
+{
+	bool		was_unreadable = reason != NULL && strcmp(reason, "credential_unreadable") == 0;
+
+	if (!worker->may_send)
+		return;
+	if (connection->unsealed && was_unreadable)
+		connection_set_status(connection, "active", NULL);
+	else if (!connection->unsealed && has_credential && strcmp(status, "active") == 0)
+		connection_set_status(connection, "error", "credential_unreadable");
+}
+
 /* Statuses outlive rows and contexts: keep to our own words. */
 static const char *
 status_word(const char *status)
@@ -304,6 +323,7 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 		connection_take_settings(connection, crm_type, settings);
 	if (credential_changed)
 		connection_unseal(connection, credential_kind, sealed, expires_at);
+	connection_judge_credential(connection, status, status_reason, sealed != NULL);
 	copy_over(connection, &connection->version, version);
 	copy_over(connection, &connection->credential_version, credential_version);
 }
