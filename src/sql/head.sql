@@ -16,3 +16,6 @@ BEGIN
     END IF;
 END
 $$;
+
+-- PostgREST, where there is one, finds new functions and grants without a restart.
+NOTIFY pgrst, 'reload schema';
