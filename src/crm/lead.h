@@ -39,6 +39,13 @@ typedef enum LeadField
 } LeadField;
 #define LEAD_FIELD_COUNT (LEAD_FIELD_DELETED_AT + 1)
 
+/*
+ * No text of a lead is longer than this, in characters where it is read from
+ * a column and in bytes where it is taken over: far more than a CRM takes, and
+ * a bound on what one row can cost the worker.
+ */
+#define LEAD_TEXT_MAX 65536
+
 /* "id", "user_id", ...: the keys of a mapping and of a webhook's lead. */
 extern const char *const lead_field_names[LEAD_FIELD_COUNT];
 

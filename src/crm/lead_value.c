@@ -57,7 +57,7 @@ is_ascii_space(char c)
 
 /*
  * Text for one line: trimmed, each run of white space and control characters
- * made one space.  NULL when nothing is left.
+ * made one space.  NULL when nothing is left; cut at LEAD_TEXT_MAX.
  */
 char *
 lead_clean_line(const char *text)
@@ -69,7 +69,7 @@ lead_clean_line(const char *text)
 	if (text == NULL)
 		return NULL;
 	initStringInfo(&out);
-	while (*text != '\0')
+	while (*text != '\0' && out.len < LEAD_TEXT_MAX)
 	{
 		const char *start = text;
 		uint32		c = text_next_char(&text);
@@ -94,7 +94,7 @@ lead_clean_line(const char *text)
 
 /*
  * Text of several lines: line ends become "\n", a tab a space, other control
- * characters go.  Trimmed; NULL when nothing is left.
+ * characters go.  Trimmed; NULL when nothing is left; cut at LEAD_TEXT_MAX.
  */
 char *
 lead_clean_lines(const char *text)
@@ -105,7 +105,7 @@ lead_clean_lines(const char *text)
 	if (text == NULL)
 		return NULL;
 	initStringInfo(&out);
-	while (*text != '\0')
+	while (*text != '\0' && out.len < LEAD_TEXT_MAX)
 	{
 		const char *start = text;
 		uint32		c = text_next_char(&text);

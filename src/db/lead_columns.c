@@ -254,6 +254,26 @@ lead_table_name(Oid relation)
 	return quote_qualified_identifier(schema, name);
 }
 
+/*
+ * A column as the worker wants to read it.  Texts are cut: a lead whose note
+ * is a hundred megabytes must not hold up everybody else's.  Ids are whole,
+ * for they must find their row again.
+ */
+static char *
+column_expression(LeadField field, const char *name, Oid relation)
+{
+	AttrNumber	attnum = get_attnum(relation, name);
+	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
+	char		category = TYPCATEGORY_INVALID;
+	bool		preferred;
+
+	if (OidIsValid(type))
+		get_type_category_preferred(type, &category, &preferred);
+	if (category != TYPCATEGORY_STRING || field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID)
+		return psprintf("t.%s", quote_identifier(name));
+	return psprintf("pg_catalog.left(t.%s::pg_catalog.text, %d)", quote_identifier(name), LEAD_TEXT_MAX);
+}
+
 char *
 lead_columns_select(const LeadColumns *columns, Oid relation)
 {
@@ -268,13 +288,13 @@ lead_columns_select(const LeadColumns *columns, Oid relation)
 			continue;
 		appendStringInfo(&sql, "%s'%s', ", field > 0 ? ", " : "", lead_field_names[field]);
 		if (columns->n[field] == 1)
-			appendStringInfo(&sql, "t.%s", quote_identifier(columns->names[field][0]));
+			appendStringInfoString(&sql, column_expression(field, columns->names[field][0], relation));
 		else
 		{
 			appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
 			for (int i = 0; i < columns->n[field]; i++)
-				appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "",
-								 quote_identifier(columns->names[field][i]));
+				appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
+								 column_expression(field, columns->names[field][i], relation));
 			appendStringInfoChar(&sql, ')');
 		}
 	}
