@@ -401,28 +401,55 @@ read_body(void *arg)
 	}
 }
 
-static void
-read_batch(int source_id)
+/*
+ * Is this an error that other rows of the table need not have: a value that
+ * its type refuses, a function of the table's owner that raised, a damaged
+ * page?  A table that is not as it was mapped, and what the server is short
+ * of, is nobody's row.
+ */
+static bool
+error_is_of_a_row(int code)
 {
-	ReadBatch	batch = {source_id, jobs_of_source(source_id), false, false};
-	TimestampTz shunned = shunned_until(source_id);
-	ListCell   *lc;
-	bool		ok;
-
-	if (shunned > worker->now)
+	switch (ERRCODE_TO_CATEGORY(code))
 	{
-		foreach(lc, batch.jobs)
-			job_hold(lfirst(lc), shunned);
-		return;
+		case ERRCODE_INVALID_TRANSACTION_STATE:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return false;
+		default:
+			return true;
 	}
-	ok = worker_transaction("echosync: reading leads", read_body, &batch);
-	disable_timeout(overrun_timeout(), false);
+}
 
-	foreach(lc, batch.jobs)
+/* It fails like one that the CRM has trouble with: tried again, then given up. */
+static void
+job_unreadable(Job *job)
+{
+	MemoryContext caller = MemoryContextSwitchTo(job->context);
+
+	crm_fail(&job->session, CRM_ERROR_LEAD_RETRY, "lead_unreadable",
+			 psprintf("The lead could not be read from its table (SQLSTATE %s).",
+					  unpack_sql_state(worker->error_code)));
+	MemoryContextSwitchTo(caller);
+	job_set_state(job, JOB_STATE_FINISHED);
+	worker_list_append(&worker->finished, job);
+}
+
+/* What has been read, or not, of leads of one source. */
+static void
+settle_batch(const ReadBatch *batch, bool ok)
+{
+	ListCell   *lc;
+
+	foreach(lc, batch->jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if ((!ok || batch.busy) && !batch.gone)
+		if ((!ok || batch->busy) && !batch->gone)
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now,
 													  ok ? READ_BUSY_MS : READ_RETRY_MS));
 		else if (job->session.lead == NULL ||
@@ -430,6 +457,48 @@ read_batch(int source_id)
 				 strcmp(job->session.lead->user_id, job->connection->user_id) != 0)
 			job_refuse(job, REFUSAL_LEAD_DELETED);
 	}
+}
+
+/*
+ * Read leads of one source, all at once.  If one cannot be read, or all are
+ * too much for the memory there is, the others must not wait for it: each half
+ * is tried, down to the one, but not for so long that other tables' leads wait.
+ */
+static void
+read_jobs(int source_id, List *jobs, TimestampTz deadline)
+{
+	ReadBatch	batch = {source_id, jobs, false, false};
+	bool		ok = worker_transaction("echosync: reading leads", read_body, &batch);
+	int			half = list_length(jobs) / 2;
+
+	disable_timeout(overrun_timeout(), false);
+	if (!ok && !batch.gone && half > 0 && GetCurrentTimestamp() < deadline &&
+		(error_is_of_a_row(worker->error_code) || worker->error_code == ERRCODE_OUT_OF_MEMORY))
+	{
+		read_jobs(source_id, list_copy_head(jobs, half), deadline);
+		read_jobs(source_id, list_copy_tail(jobs, half), deadline);
+	}
+	else if (!ok && !batch.gone && half == 0 && error_is_of_a_row(worker->error_code))
+		job_unreadable(linitial(jobs));
+	else
+		settle_batch(&batch, ok);
+}
+
+static void
+read_batch(int source_id)
+{
+	List	   *jobs = jobs_of_source(source_id);
+	TimestampTz shunned = shunned_until(source_id);
+	ListCell   *lc;
+
+	if (shunned <= worker->now)
+	{
+		read_jobs(source_id, jobs,
+				  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), READ_TIMEOUT_MS));
+		return;
+	}
+	foreach(lc, jobs)
+		job_hold(lfirst(lc), shunned);
 }
 
 /* Leads come from their tables, source by source, or from their snapshots. */

@@ -665,7 +665,7 @@ settle_failure(Job *job, Verdict verdict)
 		connection_outage(connection, "crm_unreachable");
 		connection_release_jobs(connection);	/* the probe goes alone */
 	}
-	else
+	else if (job->first_sent_at != 0)
 		connection_reached(connection);
 	if (outcome->error_class == CRM_ERROR_CREDENTIAL)
 		connection_set_status(connection, "error", "credential_refused");

@@ -83,6 +83,7 @@ worker_transaction(const char *activity, TransactionBody body, void *arg)
 		AbortCurrentTransaction();
 		RESUME_INTERRUPTS();
 		worker_log_error(activity, error);
+		worker->error_code = error->sqlerrcode;
 		FreeErrorData(error);
 		ok = false;
 	}

@@ -195,6 +195,7 @@ typedef struct Worker
 	TimestampTz commit_retry_at;	/* after a failed commit */
 	TimestampTz dirty_retry_at; /* of connections whose row is held */
 	bool		may_send;
+	int			error_code;		/* SQLSTATE of the last transaction that failed */
 	TimestampTz now;
 } Worker;
 
