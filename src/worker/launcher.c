@@ -324,6 +324,21 @@ workers_reap(TimestampTz now)
 	return any;
 }
 
+/* End workers of databases that echosync.databases no longer names. */
+static void
+workers_end_unwanted(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, started)
+	{
+		StartedWorker *worker = lfirst(lc);
+
+		if (database_find(worker->database) == NULL)
+			TerminateBackgroundWorker(worker->handle);
+	}
+}
+
 /* Start what is missing; returns when to look again, 0 for no particular time. */
 static TimestampTz
 workers_start(TimestampTz now)
@@ -464,6 +479,7 @@ echosync_launcher_main(Datum arg)
 		if (scan || now >= next_scan)
 		{
 			databases_scan();
+			workers_end_unwanted();
 			next_scan = TimestampTzPlusMilliseconds(now, LAUNCHER_TICK_MS);
 		}
 		next = workers_start(now);
