@@ -1,0 +1,178 @@
+# Rows that cannot be read, that are far too large or make no sense, and a
+# worker that is short of memory: the rest is sent, and nothing is lost.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use EchosyncFaults;
+use IPC::Run;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $t = EchosyncFaults->start(conf => <<'CONF');
+echosync.uncertain_wait = '300ms'
+CONF
+
+my %LABEL = (lofty => 'Lofty', fub => 'Follow Up Boss');
+
+# ------------------------------------------------------------------------
+# Rows
+# ------------------------------------------------------------------------
+
+# A type that can be made to refuse its value to whoever reads it as JSON.
+sub attach_fragile_table
+{
+	$t->sql(<<'SQL');
+CREATE TYPE fragile AS ENUM ('fine', 'broken');
+CREATE FUNCTION fragile_json(fragile) RETURNS json IMMUTABLE LANGUAGE plpgsql AS
+  $$ BEGIN IF $1 = 'broken' THEN RAISE 'broken'; END IF; RETURN to_json($1::text); END $$;
+CREATE CAST (fragile AS json) WITH FUNCTION fragile_json(fragile);
+CREATE TABLE fragile_leads (id bigint PRIMARY KEY, user_id text, phone text, first_name text, city fragile, risk_score int);
+ALTER TABLE fragile_leads OWNER TO app;
+SQL
+	$t->sql_as(undef, "SELECT echosync_attach_leads('fragile_leads')");
+	return;
+}
+
+sub fragile_row
+{
+	my ($id, $user, $city) = @_;
+
+	return "($id, '$user->{id}', '" . $t->new_phone . "', 'Row $id', '$city', 1)";
+}
+
+$t->behaviour('a row whose reading raises an error is a dead letter in the end; those read with it are sent at once', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+	my $other = $t->user(lofty => 1);
+
+	attach_fragile_table();
+	$t->sql_as(undef, 'INSERT INTO fragile_leads VALUES ' . join ', ',
+		map { fragile_row($_, $_ % 4 ? $user : $other, $_ == 3 || $_ == 7 ? 'broken' : 'fine') } 1 .. 12);
+	$t->wait_until('the others are sent', sub { $t->n_records($user, 'lofty') == 7 && $t->n_records($user, 'fub') == 7 }, 8);
+	$t->drain($_) for $user, $other;
+	is($t->n_records($other, 'lofty'), 3, "another tenant's, of the same table");
+	for my $crm (qw(lofty fub))
+	{
+		my @dead = $t->dead_letters($user, $crm);
+
+		is_deeply([ sort map { $_->{lead_id} } @dead ], [ 3, 7 ], "$LABEL{$crm}: the two are dead letters");
+		is($dead[0]{error_code}, 'lead_unreadable', 'and say why');
+		like($dead[0]{error_message}, qr/could not be read from its table \(SQLSTATE P0001\)/, 'with the code of the error');
+		is_deeply([ map { "$_->{status} $_->{attempt}" } $t->logs($user, crm => $crm, lead => 3) ], [ map { "failed $_" } 1 .. 4 ], 'each try is in the log');
+		is($t->status_of($user, $crm), 'active', 'the connection is not to blame');
+	}
+	$t->sql_as(undef, "UPDATE fragile_leads SET city = 'fine' WHERE city = 'broken'");
+	$t->drain($user);
+	is($t->n_records($user, $_), 9, "$LABEL{$_}: put right, they are sent") for qw(lofty fub);
+	is(scalar $t->dead_letters($user, $_), 0, 'and no dead letters any more') for qw(lofty fub);
+});
+
+$t->behaviour('a table that is not as it was attached holds up its own leads only, and goes on when it is put right', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->sql('ALTER TABLE fragile_leads RENAME COLUMN city TO town');
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	$t->sql("SET session_replication_role = replica; INSERT INTO fragile_leads VALUES " . fragile_row(100, $user, 'fine'));
+	$t->sql("INSERT INTO crm_sync_queue (integration_id, lead_id, user_id, source_id, sync_type)"
+		  . " SELECT '$user->{lofty}', '100', '$user->{id}', id, 'auto' FROM crm_lead_sources WHERE relation = 'fragile_leads'::regclass");
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->wait_until('the worker has met it', sub { $t->sql('SELECT last_error FROM echosync_workers') =~ /reading leads: SQLSTATE 42703/ });
+	$t->lead($user);
+	$t->wait_until('a lead of another table is sent', sub { $t->n_records($user, 'lofty') == 1 });
+	is(scalar $t->dead_letters($user, 'lofty'), 0, 'no lead pays for it');
+	$t->sql('ALTER TABLE fragile_leads RENAME COLUMN town TO city');
+	$t->drain($user);
+	is($t->n_records($user, 'lofty'), 2, 'put right, the lead is sent');
+	$t->sql_as(undef, "SELECT echosync_detach_leads('fragile_leads'); DROP TABLE fragile_leads");
+});
+
+$t->behaviour('a row of a hundred megabytes costs the worker neither memory nor time', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+	my $other = $t->user(lofty => 1);
+
+	$t->lead($user);
+	$t->drain($user);
+	my ($pid) = $t->worker_pids;
+	my $before = $t->own_memory($pid);
+	$t->sql_as(undef, "INSERT INTO leads (user_id, phone, risk_score, first_name, last_name, address, city, notes, tags, source)"
+		  . " SELECT '$user->{id}', '" . $t->new_phone . "', 1, big, big, big, big, big || big, string_to_array(left(big, 1000), ' '), 'Huge'"
+		  . " FROM repeat(E'x \\n', 10000000) big");
+	my $began = time;
+	$t->lead($other);
+	$t->drain($other);
+	cmp_ok(time - $began, '<', 3, "another tenant's lead is sent meanwhile");
+	$t->drain($user);
+	is($t->n_records($user, $_), 2, "$LABEL{$_} has it, cut to what it takes") for qw(lofty fub);
+	is(($t->worker_pids)[0], $pid, 'the worker is the same');
+	cmp_ok($t->own_memory($pid) - $before, '<', 20_000, 'and no 20 MB larger');
+	cmp_ok($t->sql("SELECT pg_total_relation_size('crm_sync_attempts')"), '<', 4_000_000, 'nor is what it remembers of it');
+	$t->sql_as(undef, "DELETE FROM leads WHERE source = 'Huge'");
+});
+
+$t->behaviour('rows of nothing, and of nonsense, between others', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+
+	# Each is refused or sent; none is a failure.
+	$t->sql_as(undef, "INSERT INTO leads (user_id) VALUES ('$user->{id}')");
+	$t->sql_as(undef, "INSERT INTO leads (user_id, phone, risk_score, $_->[0]) VALUES ('$user->{id}', '" . $t->new_phone . "', 1, $_->[1])")
+	  for [ 'first_name', "E'\\x01\\x02\\x7f'" ], [ 'first_name', "U&'\\+01F600\\+01F468\\200D'" ], [ 'last_name', q('"\\/{}[]') ],
+	  [ 'email', "'not an address'" ], [ 'tags', "ARRAY[NULL, '', ' ', 'Fine']" ], [ 'tags', "'{}'" ], [ 'notes', "E'\\n\\n\\t'" ],
+	  [ 'address', "U&'\\FEFF\\200B'" ], [ 'zip_code', "repeat('9', 3000)" ], [ 'source', "''" ], [ 'tags', "array_fill('x'::text, ARRAY[10000])" ];
+	$t->sql_as(undef, "INSERT INTO leads (user_id, phone, risk_score) VALUES ('$user->{id}', '" . $t->new_phone . "', $_)") for "'NaN'", "'Infinity'", '1e300', '-1e300';
+	$t->lead($user);
+	$t->drain($user);
+	for my $crm (qw(lofty fub))
+	{
+		is(scalar $t->dead_letters($user, $crm), 0, "$LABEL{$crm}: no dead letter") or diag explain $t->dead_letters($user, $crm);
+		is($t->n_records($user, $crm), 13, 'those that can be sent are');
+		my %skipped;
+		$skipped{ $_->{reason} }++ for grep { $_->{status} eq 'skipped' } $t->logs($user, crm => $crm);
+		is_deeply(\%skipped, { no_contact_key => 1, risk_unscored => 1, risk_above_limit => 2 }, 'the others are skipped, with a reason each') or diag explain \%skipped;
+	}
+	is($t->status_of($user, 'lofty'), 'active', 'the connection is active');
+});
+
+# ------------------------------------------------------------------------
+# Memory
+# ------------------------------------------------------------------------
+
+sub address_space
+{
+	my ($pid) = @_;
+	my ($kb) = PostgreSQL::Test::Utils::slurp_file("/proc/$pid/status") =~ /^VmSize:\s+(\d+) kB/m;
+
+	return 1024 * $kb;
+}
+
+# What the process may map in all; undef: without end again.
+sub limit_memory
+{
+	my ($pid, $bytes) = @_;
+
+	return IPC::Run::run([ 'prlimit', "--pid=$pid", '--as=' . (defined $bytes ? $bytes : 'unlimited') . ':' ], '>', '/dev/null', '2>', '/dev/null');
+}
+
+$t->behaviour('a worker that is short of memory loses nothing, doubles nothing, and takes nobody with it', sub {
+	my @users = map { $t->user(lofty => 1, fub => 1) } 1 .. 3;
+
+	$t->knob($_, 'index_lag_seconds', 0.2) for qw(lofty fub);
+	$t->node->restart;      # what was freed earlier would do for long
+	my $pid = $t->wait_for_worker;
+	my $session = $t->session;
+	my $log = length $t->log_text;
+	ok(limit_memory($pid, address_space($pid)), 'the worker gets no more memory than it has');
+	$t->leads($_, 20, notes => "\x{1F600}" x 60_000) for @users;
+	$t->wait_until('it runs out of memory', sub { substr($t->log_text, $log) =~ /out of memory|SQLSTATE 53200/ });
+	limit_memory($pid);
+	$t->drain($_) for @users;
+	is($session->query('SELECT 1'), '1', 'sessions of before are still there');
+	$session->quit;
+	for my $user (@users)
+	{
+		is_deeply($t->tally($user, $_), $t->all_once(20), "$user->{id}, $LABEL{$_}: each lead once") for qw(lofty fub);
+		is(scalar $t->dead_letters($user, $_), 0, 'no dead letter') for qw(lofty fub);
+	}
+});
+
+$t->done;
