@@ -85,6 +85,23 @@ $t->behaviour('a tenant with 900,000 rows, one whose CRM hangs, one in a storm o
 	drop_backlog($_) for $many, $hanging, $storm;
 });
 
+$t->behaviour('a CRM that hangs for all its tenants holds up none of another CRM', sub {
+	my @hanging = map { $t->user(lofty => 1) } 1 .. 12;
+	my $fresh = $t->user(fub => 1);
+
+	# They have all been heard, so that each may have several leads in work.
+	$t->lead($_) for @hanging;
+	$t->drain($_) for @hanging;
+	$t->fault('lofty', {}, { type => 'hang' }, times => -1);
+	my $mark = $t->mark;
+	$t->leads($_, 20) for @hanging;
+	$t->wait_until('Lofty hangs', sub { $t->requests(undef, 'lofty', since => $mark) >= 24 });
+	prompt($fresh, "fresh lead $_") for 1 .. 3;
+	drop_backlog($_) for @hanging;
+	$t->clear_faults;
+	$t->node->restart;
+});
+
 $t->behaviour('a back-fill yields to live changes of its tenant and of others', sub {
 	my ($user, $other) = map { $t->user } 1 .. 2;
 	my $n = 300;
