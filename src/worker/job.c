@@ -347,7 +347,6 @@ job_send(Job *job)
 	if (job->transfer == NULL)
 		return false;
 
-	places_take(connection);
 	limiter_sent(&connection->limiters[request->limit_context], worker->now);
 	pg_atomic_fetch_add_u64(&worker->slot->requests, 1);
 	job->token_generation = connection->token_generation;
@@ -398,8 +397,11 @@ intent_is_old(const Job *job)
 		TimestampDifferenceExceeds(job->intent_at, worker->now, INTENT_FRESH_MS);
 }
 
-/* Send what waits; of one kind only unless JOB_NONE. */
-static void
+/*
+ * Send one request that waits; of one kind only unless JOB_NONE.  True if one
+ * was sent: there may be another, but others have their turn first.
+ */
+static bool
 connection_send(Connection *connection, JobKind only)
 {
 	dlist_iter	iter;
@@ -416,19 +418,21 @@ connection_send(Connection *connection, JobKind only)
 		{
 			job_set_state(job, JOB_STATE_COMMIT);
 			worker_list_append(&worker->to_commit, job);
+			if (places_keep(connection))
+				return false;
 			continue;
 		}
-		if (!places_available(connection))
-		{
-			places_wait(connection);
-			return;
-		}
+		if (!places_take(connection))
+			return false;
 		if (!job_send(job))
 		{
+			places_give_back(connection);
 			connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, SEND_RETRY_MS));
-			return;
+			return false;
 		}
+		return true;
 	}
+	return false;
 }
 
 static void
@@ -453,30 +457,36 @@ connection_take_held(Connection *connection)
 }
 
 /*
- * Give a connection its turn: send what waits, take up what is due.  New rows
- * are claimed by the caller, for many connections at once.
+ * Give a connection its turn: take up what is due, send one request that
+ * waits.  True if there may be another.  New rows are claimed by the caller,
+ * for many connections at once.
  */
-void
+bool
 connection_run(Connection *connection)
 {
+	JobKind		kind = JOB_NONE;
+
 	if (connection->hold_until > worker->now)
 	{
 		connection_wake_at(connection, connection->hold_until);
-		if (connection->outages > 0)
-			connection_send(connection, JOB_MAIL);	/* a person asks: is it up? */
-		return;
+		if (connection->outages == 0)
+			return false;
+		kind = JOB_MAIL;		/* a person asks: is it up? */
 	}
-	connection->hold_until = 0;
-	if (!connection_may_send(connection))
+	else
 	{
-		if (!connection->stale)
+		connection->hold_until = 0;
+		if (connection_may_send(connection))
+			connection_take_held(connection);
+		else
 		{
-			connection_release_jobs(connection);
-			connection->maybe_work = false;
+			kind = JOB_MAIL;
+			if (!connection->stale)
+			{
+				connection_release_jobs(connection);
+				connection->maybe_work = false;
+			}
 		}
-		connection_send(connection, JOB_MAIL);
-		return;
 	}
-	connection_take_held(connection);
-	connection_send(connection, JOB_NONE);
+	return connection_send(connection, kind);
 }

@@ -403,8 +403,8 @@ take_hints(void)
 }
 
 /*
- * Give every connection that is ready now one turn, in the order in which
- * they became so; those that want more are ready again, behind the others.
+ * Give every connection that is ready now its turn, in the order in which
+ * they became so: one request each, and again for those that have more.
  */
 static void
 run_ready(void)
@@ -423,7 +423,13 @@ run_ready(void)
 												 dlist_pop_head_node(&turn));
 
 		connection->ready = false;
-		connection_run(connection);
+		if (connection_run(connection) && !connection->ready)
+		{
+			dlist_push_tail(&turn, &connection->ready_node);
+			connection->ready = true;
+			continue;
+		}
+		places_decline(connection);
 		if (connection_wants_claim(connection))
 			claims = lappend(claims, connection);
 	}

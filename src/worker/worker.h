@@ -71,6 +71,7 @@ typedef struct Connection Connection;
 typedef struct Places
 {
 	int			in_flight;
+	int			promised;		/* to connections that were waiting */
 	dlist_head	waiting;		/* connections, by ready_node */
 } Places;
 
@@ -163,6 +164,7 @@ struct Connection
 	dlist_node	ready_node;
 	bool		ready;			/* in worker->ready */
 	bool		waits_for_place;	/* in its CRM's places->waiting */
+	bool		has_place;		/* promised to it for this turn */
 	pairingheap_node timer_node;
 	bool		timed;			/* in worker->timers */
 	TimestampTz wake_at;
@@ -178,6 +180,7 @@ typedef struct Worker
 	int			n_workers;
 	HttpEngine *engine;
 	Places	   *places;			/* by crm_provider_index */
+	int			crm_in_turn;	/* that was offered a place last */
 	HTAB	   *connections;
 	dlist_head	ready;			/* connections to be looked at, in turn */
 	pairingheap *timers;
@@ -249,14 +252,14 @@ extern Job *job_find_lead(Connection *connection, const char *lead_id, int sourc
 extern void job_begin(Job *job);
 extern void job_hold(Job *job, TimestampTz due_at);
 extern void connection_release_jobs(Connection *connection);
-extern void connection_run(Connection *connection);
+extern bool connection_run(Connection *connection); /* true: it may have more to send */
 
 /* places.c: each CRM's share of the requests under way */
 extern void places_init(void);
-extern bool places_available(const Connection *connection);
-extern void places_take(const Connection *connection);
-extern void places_give_back(const Connection *connection);
-extern void places_wait(Connection *connection);
+extern bool places_take(Connection *connection);	/* false: it waits */
+extern void places_give_back(const Connection *connection); /* a request has ended */
+extern void places_decline(Connection *connection); /* what was promised is not used */
+extern bool places_keep(Connection *connection);
 extern void places_assign(void);	/* connections that wait become ready */
 extern bool places_can_assign(void);
 
