@@ -40,6 +40,27 @@ sub prompt
 	return cmp_ok(delay($user), '<', PROMPT, $name);
 }
 
+# Of the keys of requests, in their order: how far the most served was ever ahead
+# of another that still had some to come.
+sub lead_of_the_first
+{
+	my (@keys) = @_;
+	my $most = 0;
+	my (%left, %served);
+
+	$left{$_}++, $served{$_} = 0 for @keys;
+	for my $key (@keys)
+	{
+		$served{$key}++;
+		delete $left{$key} if --$left{$key} == 0;
+		for my $other (keys %left)
+		{
+			$most = $served{$key} - $served{$other} if $served{$key} - $served{$other} > $most;
+		}
+	}
+	return $most;
+}
+
 # Without its many log rows, which tell nobody anything.
 sub drop_backlog
 {
@@ -127,6 +148,28 @@ $t->behaviour('a back-fill yields to live changes of its tenant and of others', 
 	$t->drain($user, 60);
 	is_deeply($t->tally($user, $_), $t->all_once($n + 1), "$LABEL{$_}: in the end all are there once") for qw(lofty fub);
 	is($t->sql("SELECT string_agg(DISTINCT done || ' of ' || total, ',') FROM echosync_runs WHERE user_id = '$user->{id}'"), "$n of $n", 'the runs are done');
+});
+
+$t->behaviour('round-robin: no tenant is served twice before another once', sub {
+	my @leads = (12, 6, 6, 2, 3, 3);
+	my @users = map { $t->user($_ < 4 ? 'lofty' : 'fub', 1) } 0 .. $#leads;
+	my %at_least = (lofty => 2 * 26, fub => 4 * 6);
+
+	# With a single place for requests they come in the order in which they were let go.
+	$t->configure('echosync.max_in_flight' => 1, 'echosync.enabled' => 'off');
+	$t->leads($users[$_], $leads[$_]) for 0 .. $#leads;
+	my $mark = $t->mark;
+	$t->configure('echosync.enabled' => 'on');
+	$t->drain($_) for @users;
+	my @requests = map { $t->requests(undef, $_, since => $mark) } qw(lofty fub);
+	for my $crm (qw(lofty fub))
+	{
+		my @accounts = map { $_->{account} } grep { $_->{crm} eq $crm } @requests;
+		cmp_ok(scalar @accounts, '>=', $at_least{$crm}, "$LABEL{$crm}: so many requests");
+		cmp_ok(lead_of_the_first(@accounts), '<=', 1, 'no tenant was ahead of another by more than one');
+	}
+	cmp_ok(lead_of_the_first(map { $_->{crm} } sort { $a->{seq} <=> $b->{seq} } @requests), '<=', 3, 'and the CRMs take turns');
+	$t->deconfigure('echosync.max_in_flight', 'echosync.enabled');
 });
 
 $t->behaviour('many small tenants are served while large ones drain', sub {
