@@ -37,7 +37,8 @@ job_make(JobKind kind, Connection *connection)
 	job->kind = kind;
 	job->context = context;
 	job->connection = connection;
-	job->session.context = context;
+	job->session.context = AllocSetContextCreate(context, "echosync session",
+												 ALLOCSET_SMALL_SIZES);
 	job->session.connection = &connection->crm;
 	dlist_push_tail(&connection->jobs, &job->node);
 	return job;
@@ -136,6 +137,17 @@ job_find_lead(Connection *connection, const char *lead_id, int source_id)
 void
 job_hold(Job *job, TimestampTz due_at)
 {
+	CrmSession *session = &job->session;
+
+	/* It may wait often and for long: nothing is kept but what it is. */
+	session->lead = NULL;
+	session->local_match = NULL;
+	session->state = NULL;
+	memset(&session->link, 0, sizeof(CrmLink));
+	memset(&session->request, 0, sizeof(CrmRequest));
+	job->intent_lead = NULL;
+	MemoryContextReset(session->context);
+
 	job_set_state(job, JOB_STATE_HELD);
 	job->due_at = due_at;
 	job->begun = false;
@@ -166,7 +178,7 @@ job_advance(Job *job, CrmAction action)
 void
 job_begin(Job *job)
 {
-	MemoryContext caller = MemoryContextSwitchTo(job->context);
+	MemoryContext caller = MemoryContextSwitchTo(job->session.context);
 	CrmAction	action;
 
 	job->begun = true;
@@ -291,7 +303,7 @@ job_replied(const HttpReply *reply, void *arg)
 		return;
 	}
 
-	caller = MemoryContextSwitchTo(job->context);
+	caller = MemoryContextSwitchTo(job->session.context);
 	job->session.now = worker->now;
 	action = connection->crm.provider->next(&job->session, reply);
 	MemoryContextSwitchTo(caller);

@@ -201,7 +201,7 @@ state_body(void *arg)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		Job		   *job = list_nth(worker->to_read, spi_int64(i, 1, 0) - 1);
-		MemoryContext caller = MemoryContextSwitchTo(job->context);
+		MemoryContext caller = MemoryContextSwitchTo(job->session.context);
 		bool		isnull;
 		Datum		intent = spi_datum(i, 10, &isnull);
 		bool		isnull_crashes;
@@ -272,7 +272,7 @@ lock_leads(ReadBatch *batch, Oid relation, Oid *owner)
 static void
 set_lead(Job *job, Datum object)
 {
-	MemoryContext caller = MemoryContextSwitchTo(job->context);
+	MemoryContext caller = MemoryContextSwitchTo(job->session.context);
 
 	job->session.lead = lead_from_jsonb(DatumGetJsonbP(object));
 	MemoryContextSwitchTo(caller);
@@ -599,7 +599,7 @@ local_match_body(void *arg)
 		/* Two records: let the search find both and judge. */
 		if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
 			continue;
-		job->session.local_match = MemoryContextStrdup(job->context,
+		job->session.local_match = MemoryContextStrdup(job->session.context,
 													   by_email ? by_email : by_phone);
 		job->session.local_match_kind = by_email ? CRM_MATCH_EMAIL :
 			same_names(job, i) ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
@@ -660,7 +660,7 @@ static void
 look_for_what_was_sent(Job *job)
 {
 	const CrmConnection *crm = &job->connection->crm;
-	MemoryContext caller = MemoryContextSwitchTo(job->context);
+	MemoryContext caller = MemoryContextSwitchTo(job->session.context);
 	uint8		now[LEAD_DIGEST_SIZE];
 	uint8		then[LEAD_DIGEST_SIZE];
 	const char *reason;

@@ -89,7 +89,7 @@ typedef struct Job
 	JobState	state;
 	Connection *connection;
 	MemoryContext context;		/* owns the job itself */
-	CrmSession	session;
+	CrmSession	session;		/* its context is emptied when the lead is held */
 	HttpTransfer *transfer;		/* while SENDING */
 	int			token_generation;	/* of the credential last sent */
 	bool		auth_retried;
