@@ -172,6 +172,31 @@ $t->behaviour('round-robin: no tenant is served twice before another once', sub 
 	$t->deconfigure('echosync.max_in_flight', 'echosync.enabled');
 });
 
+$t->behaviour('leads that wait take no more memory the longer they wait', sub {
+	my @users = map { $t->user(lofty => 1) } 1 .. 10;
+	my $phone = $t->new_phone;
+
+	# Leads of one phone number go one after the other; the first of each tenant hangs.
+	$t->lead($_) for @users;
+	$t->drain($_) for @users;
+	$t->fault('lofty', {}, { type => 'hang' }, times => -1);
+	$t->leads($_, 80, phone => $phone) for @users;
+	my $reads = sub { return $t->sql("SELECT seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'leads'") };
+	my $read_again = sub {
+		my ($times) = @_;
+		my $from = $reads->();
+		$t->wait_until('those that wait are looked at again', sub { $reads->() >= $from + $times });
+	};
+	$read_again->(20);
+	my ($pid) = $t->worker_pids;
+	my $memory = $t->own_memory($pid);
+	$read_again->(40);
+	cmp_ok($t->own_memory($pid) - $memory, '<', 1500, 'looked at again and again, they take up no more than 1500 kB');
+	drop_backlog($_) for @users;
+	$t->clear_faults;
+	$t->node->restart;
+});
+
 $t->behaviour('many small tenants are served while large ones drain', sub {
 	my @large = map { $t->user(lofty => 1) } 1 .. 2;
 	my @small = map { $t->user(lofty => 1) } 1 .. 30;
