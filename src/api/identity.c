@@ -5,6 +5,11 @@
  * The role asked about is the outer one (session user or SET ROLE), not the
  * owner of a SECURITY DEFINER function that the call is in: our own functions
  * run as their owner, and an application's may too.
+ *
+ * Code that runs in a security-restricted operation (a cast or a view of an
+ * attached table, an index expression under ANALYZE) is somebody else's than
+ * the session, and who that is cannot be told inside a SECURITY DEFINER
+ * function.  It acts for nobody, and has no level.
  */
 #include "postgres.h"
 
@@ -56,7 +61,8 @@ identity_said(void)
 {
 	char	   *session_role = GetUserNameFromId(GetSessionUserId(), false);
 
-	if (!settings_list_contains(echosync_trusted_sessions, session_role))
+	if (InSecurityRestrictedOperation() ||
+		!settings_list_contains(echosync_trusted_sessions, session_role))
 		return NULL;
 	if (echosync_user_id != NULL && echosync_user_id[0] != '\0')
 		return pstrdup(echosync_user_id);
@@ -68,6 +74,8 @@ identity_user_id(void)
 {
 	char	   *session_role = GetUserNameFromId(GetSessionUserId(), false);
 
+	if (InSecurityRestrictedOperation())
+		return NULL;
 	if (!settings_list_contains(echosync_trusted_sessions, session_role))
 		return session_role;
 	return identity_said();
@@ -82,6 +90,8 @@ identity_has_level(const char *level)
 	Oid			function;
 	char	   *name = psprintf("echosync_level_%s", level);
 
+	if (InSecurityRestrictedOperation())
+		return false;
 	if (superuser_arg(role))
 		return true;
 	schema = db_extension_schema();
