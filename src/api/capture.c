@@ -15,8 +15,10 @@
  * notes of an outer level would be lost with it.)  A savepoint that ends well
  * hands its notes to its parent; one that is rolled back drops them.
  *
- * Types of the table may be anybody's: their output functions run as the
- * table's owner, restricted, not as whoever fires the trigger.
+ * Types of the table may be anybody's: their output functions and casts run
+ * as the owner of the attached table, restricted, not as whoever fires the
+ * trigger.  Not as a partition's owner either: a partition has its types from
+ * the table, and may belong to a superuser who made it for somebody.
  *
  * Not here: the rule and the INSERT (enqueue.c).
  */
@@ -77,6 +79,7 @@ typedef struct CaptureRelation
 	bool		styled;			/* id or user is of a type whose text depends on
 								 * settings */
 	int			source_id;
+	Oid			source;			/* the attached table: this one or an ancestor */
 	MemoryContext context;
 	CaptureColumn columns[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
 	int			n_columns[LEAD_FIELD_COUNT];
@@ -175,7 +178,7 @@ relation_is_of(Oid relid, Oid source)
 
 /* The source's mapping; NULL when it is not attached, or is another's table. */
 static LeadColumns *
-load_mapping(int source_id, Oid relid)
+load_mapping(int source_id, Oid relid, Oid *source)
 {
 	Datum		value = Int32GetDatum(source_id);
 	LeadColumns *columns = NULL;
@@ -187,7 +190,9 @@ load_mapping(int source_id, Oid relid)
 	db_become_owner(&saved);
 	statement_execute(&select_source, &value, NULL, true, 1);
 	db_restore_user(&saved);
-	if (SPI_processed == 1 && relation_is_of(relid, DatumGetObjectId(spi_datum(0, 2, &isnull))))
+	if (SPI_processed == 1)
+		*source = DatumGetObjectId(spi_datum(0, 2, &isnull));
+	if (SPI_processed == 1 && relation_is_of(relid, *source))
 	{
 		Jsonb	   *mapping = DatumGetJsonbP(spi_datum(0, 1, &isnull));
 		MemoryContext spi = MemoryContextSwitchTo(caller);
@@ -327,7 +332,7 @@ relation_lookup(TriggerData *trigdata)
 				 errmsg("trigger \"%s\" was not made by echosync_attach_leads()",
 						trigdata->tg_trigger->tgname)));
 	entry->source_id = pg_strtoint32(trigdata->tg_trigger->tgargs[0]);
-	columns = load_mapping(entry->source_id, relid);
+	columns = load_mapping(entry->source_id, relid, &entry->source);
 	if (columns == NULL)
 		return NULL;
 	resolve_columns(entry, rel, columns);
@@ -548,11 +553,12 @@ static void
 capture_row(TriggerData *trigdata)
 {
 	CaptureRelation *entry = relation_lookup(trigdata);
+	Oid			owner;
 	SavedUser	saved;
 
-	if (entry == NULL)
+	if (entry == NULL || !lead_table_owner(entry->source, &owner))
 		return;
-	db_become_restricted(trigdata->tg_relation->rd_rel->relowner, &saved);
+	db_become_restricted(owner, &saved);
 	if (entry->styled)
 		db_set_plain_output();
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))

@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -272,6 +273,18 @@ column_expression(LeadField field, const char *name, Oid relation)
 	if (category != TYPCATEGORY_STRING || field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID)
 		return psprintf("t.%s", quote_identifier(name));
 	return psprintf("pg_catalog.left(t.%s::pg_catalog.text, %d)", quote_identifier(name), LEAD_TEXT_MAX);
+}
+
+bool
+lead_table_owner(Oid relation, Oid *owner)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return true;
 }
 
 char *

@@ -38,6 +38,9 @@ extern char *lead_columns_select(const LeadColumns *columns, Oid relation);
 /* Quoted name of the table, schema-qualified. */
 extern char *lead_table_name(Oid relation);
 
+/* Its owner, as whom it is read; false when there is no such table. */
+extern bool lead_table_owner(Oid relation, Oid *owner);
+
 /*
  * "<id column> = ANY ($n)" with the parameter, a text[], cast to the column's
  * type, so that an index serves, or as_text the column to text; and the same

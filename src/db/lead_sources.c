@@ -24,18 +24,6 @@ static Statement select_sources = {
 	.nargs = 0
 };
 
-static bool
-relation_owner(Oid relation, Oid *owner)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return true;
-}
-
 List *
 lead_sources_load(void)
 {
@@ -50,7 +38,7 @@ lead_sources_load(void)
 		source->id = DatumGetInt32(spi_datum(i, 1, &isnull));
 		source->relation = DatumGetObjectId(spi_datum(i, 2, &isnull));
 		source->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(i, 3, &isnull)));
-		if (relation_owner(source->relation, &source->owner))
+		if (lead_table_owner(source->relation, &source->owner))
 			sources = lappend(sources, source);
 	}
 	return sources;
