@@ -99,6 +99,9 @@ typedef struct CaptureNote
 
 static HTAB *relations = NULL;
 
+/* Calls of capture_row that have not returned; too many after an error. */
+static int	rows_in_work = 0;
+
 static MemoryContext notes_context = NULL;
 static CaptureNote *notes = NULL;
 static int	n_notes = 0;
@@ -303,6 +306,26 @@ resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns
 				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
 }
 
+/*
+ * A memory context for the entry, empty.  What it held stays until the
+ * transaction ends where a row is being read: a cast of the table's owner has
+ * brought us here, and the entry is in use.
+ */
+static void
+relation_empty(CaptureRelation *entry)
+{
+	if (entry->context != NULL && rows_in_work > 0)
+	{
+		MemoryContextSetParent(entry->context, TopTransactionContext);
+		entry->context = NULL;
+	}
+	if (entry->context != NULL)
+		MemoryContextReset(entry->context);
+	else
+		entry->context = AllocSetContextCreate(CacheMemoryContext, "echosync capture",
+											   ALLOCSET_SMALL_SIZES);
+}
+
 static CaptureRelation *
 relation_lookup(TriggerData *trigdata)
 {
@@ -322,10 +345,7 @@ relation_lookup(TriggerData *trigdata)
 	entry->valid = false;
 	entry->incomplete = false;
 	entry->structured = entry->styled = false;
-	if (entry->context == NULL)
-		entry->context = AllocSetContextCreate(CacheMemoryContext, "echosync capture",
-											   ALLOCSET_SMALL_SIZES);
-	MemoryContextReset(entry->context);
+	relation_empty(entry);
 	if (trigdata->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -517,6 +537,7 @@ note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 {
 	char	   *user_id = field_text(entry, slot, LEAD_FIELD_USER_ID, 0);
 	char	   *lead_id;
+	LeadFacts	facts = {0};
 	CaptureNote *note;
 
 	if (user_id == NULL || targets_of_user(user_id)->n == 0)
@@ -524,6 +545,10 @@ note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 	lead_id = field_text(entry, slot, LEAD_FIELD_ID, 0);
 	if (lead_id == NULL)
 		return;
+
+	/* Before the note is made: a cast may write leads, and so add and flush notes. */
+	if (!gone)
+		gather_facts(entry, slot, &facts);
 	note = note_add();
 	note->lead_id = MemoryContextStrdup(notes_context, lead_id);
 	note->user_id = MemoryContextStrdup(notes_context, user_id);
@@ -531,8 +556,7 @@ note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 	note->nest_level = GetCurrentTransactionNestLevel();
 	note->gone = gone;
 	note->facts_known = !entry->incomplete;
-	if (!gone)
-		gather_facts(entry, slot, &note->facts);
+	note->facts = facts;
 }
 
 static void
@@ -558,6 +582,7 @@ capture_row(TriggerData *trigdata)
 
 	if (entry == NULL || !lead_table_owner(entry->source, &owner))
 		return;
+	rows_in_work++;
 	db_become_restricted(owner, &saved);
 	if (entry->styled)
 		db_set_plain_output();
@@ -567,6 +592,7 @@ capture_row(TriggerData *trigdata)
 		note_lead(entry, trigdata->tg_trigslot,
 				  TRIGGER_FIRED_BY_DELETE(trigdata->tg_event));
 	db_restore_user(&saved);
+	rows_in_work--;
 }
 
 /* Is there a later note that the lead (of the same user) lives? */
@@ -733,7 +759,7 @@ capture_at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
-			n_notes = 0;
+			n_notes = rows_in_work = 0;
 			notes_context = NULL;	/* gone with TopTransactionContext */
 			break;
 		default:
