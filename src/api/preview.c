@@ -93,25 +93,45 @@ load_connection(CrmConnection *connection, Datum id, char **user_id)
 	assume_custom_fields(connection);
 }
 
+/* For read_source. */
+typedef struct Wanted
+{
+	char	   *user_id;
+	ArrayType  *lead_ids;
+	CrmLead    *lead;
+} Wanted;
+
+static void
+read_source(const LeadSource *source, void *arg)
+{
+	Wanted	   *wanted = arg;
+	Portal		portal = lead_source_open(source, wanted->user_id, wanted->lead_ids);
+	bool		isnull;
+
+	lead_source_fetch(source, portal, 1);
+	if (SPI_processed == 1)
+		wanted->lead = lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
+	SPI_cursor_close(portal);
+}
+
 static CrmLead *
 load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
 {
-	ArrayType  *ids = construct_array((Datum[]) {CStringGetTextDatum(lead_id)}, 1,
-									  TEXTOID, -1, false, TYPALIGN_INT);
+	Wanted		wanted = {.user_id = user_id};
 	Datum		values[2];
 	bool		isnull;
 	ListCell   *lc;
 
+	wanted.lead_ids = construct_array((Datum[]) {CStringGetTextDatum(lead_id)}, 1,
+									  TEXTOID, -1, false, TYPALIGN_INT);
 	foreach(lc, lead_sources_load())
 	{
 		LeadSource *source = lfirst(lc);
-		Portal		portal = lead_source_open(source, user_id, ids);
 
-		lead_source_fetch(source, portal, 1);
 		*source_id = source->id;
-		if (SPI_processed == 1)
-			return lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
-		SPI_cursor_close(portal);
+		wanted.lead = NULL;
+		if (lead_source_try(source, read_source, &wanted) && wanted.lead != NULL)
+			return wanted.lead;
 	}
 	*source_id = 0;
 	values[0] = id;

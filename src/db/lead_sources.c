@@ -4,17 +4,19 @@
  *		backend.
  *
  * What reads a table here runs with its owner's rights and no more: columns
- * may be of types, with casts and policies, of anybody's making.
+ * may be of types, with casts and policies, of anybody's making.  Nor does it
+ * learn what the session was told: the settings of the application, and the
+ * statement's text.
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/resowner.h"
-#include "utils/syscache.h"
 
 #include "db/lead_sources.h"
 #include "db/statement.h"
@@ -38,10 +40,25 @@ lead_sources_load(void)
 		source->id = DatumGetInt32(spi_datum(i, 1, &isnull));
 		source->relation = DatumGetObjectId(spi_datum(i, 2, &isnull));
 		source->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(i, 3, &isnull)));
-		if (lead_table_owner(source->relation, &source->owner))
+		if (get_rel_name(source->relation) != NULL)
 			sources = lappend(sources, source);
 	}
 	return sources;
+}
+
+/* The table is locked, so that its owner stays the one who is asked for here. */
+static void
+become_reader(const LeadSource *source, SavedUser *saved)
+{
+	Oid			owner;
+
+	if (!lead_table_owner(source->relation, &owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("attached table %u no longer exists", source->relation)));
+	db_become_restricted(owner, saved);
+	db_set_plain_output();
+	db_hide_settings();
 }
 
 static Portal
@@ -54,8 +71,8 @@ open_cursor(const LeadSource *source, const char *user_id, ArrayType *lead_ids, 
 	Portal		portal;
 	int			n = 1;
 
-	db_become_restricted(source->owner, &saved);
-	db_set_plain_output();
+	LockRelationOid(source->relation, AccessShareLock);
+	become_reader(source, &saved);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s WHERE %s",
 					 lead_columns_select(source->columns, source->relation),
@@ -77,16 +94,29 @@ open_cursor(const LeadSource *source, const char *user_id, ArrayType *lead_ids, 
 	return portal;
 }
 
+/*
+ * Did the caller cancel, or its time run out?  Functions of the table's owner
+ * can raise the same SQLSTATE.
+ */
+static bool
+error_is_cancellation(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		error->funcname != NULL && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
 /* Run body in a subtransaction; the SQLSTATE that it failed with, 0 if not. */
 static int
 run_in_subtransaction(const LeadSource *source, LeadSourceBody body, void *arg)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
+	const char *statement = debug_query_string;
 	volatile int code = 0;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
+	debug_query_string = NULL;
 	PG_TRY();
 	{
 		body(source, arg);
@@ -102,8 +132,8 @@ run_in_subtransaction(const LeadSource *source, LeadSourceBody body, void *arg)
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(caller);
 		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			error->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+		debug_query_string = statement;
+		if (error_is_cancellation(error))
 			ReThrowError(error);
 		code = error->sqlerrcode;
 		FreeErrorData(error);
@@ -111,6 +141,7 @@ run_in_subtransaction(const LeadSource *source, LeadSourceBody body, void *arg)
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
+	debug_query_string = statement;
 	return code;
 }
 
@@ -163,8 +194,7 @@ lead_source_fetch(const LeadSource *source, Portal portal, long count)
 {
 	SavedUser	saved;
 
-	db_become_restricted(source->owner, &saved);
-	db_set_plain_output();
+	become_reader(source, &saved);
 	SPI_cursor_fetch(portal, true, count);
 	db_restore_user(&saved);
 }

@@ -14,7 +14,6 @@ typedef struct LeadSource
 {
 	int			id;
 	Oid			relation;
-	Oid			owner;
 	LeadColumns *columns;
 } LeadSource;
 

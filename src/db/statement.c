@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -210,6 +211,23 @@ db_set_plain_output(void)
 	for (int i = 0; i < lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+db_hide_settings(void)
+{
+	struct config_generic **settings = get_guc_variables();
+	int			n = GetNumConfigOptions();
+
+	for (int i = 0; i < n; i++)
+	{
+		const char *value = settings[i]->flags & GUC_CUSTOM_PLACEHOLDER ?
+			*((struct config_string *) settings[i])->variable : NULL;
+
+		if (value != NULL && value[0] != '\0')
+			(void) set_config_option(settings[i]->name, "", PGC_USERSET, PGC_S_SESSION,
+									 GUC_ACTION_SAVE, true, 0, false);
+	}
 }
 
 void

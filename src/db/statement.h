@@ -69,6 +69,13 @@ extern void db_restore_user(const SavedUser *saved);
  */
 extern void db_set_plain_output(void);
 
+/*
+ * Within db_become_restricted: what the application has told its session by
+ * settings of its own (a request's headers and tokens, PostgREST's way) is not
+ * for the role's functions.
+ */
+extern void db_hide_settings(void);
+
 /* Column of the current SPI tuple as text; NULL if null. */
 extern char *spi_text(uint64 row, int column);
 extern int64 spi_int64(uint64 row, int column, int64 if_null);
