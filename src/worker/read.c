@@ -472,6 +472,7 @@ read_jobs(int source_id, List *jobs, TimestampTz deadline)
 	int			half = list_length(jobs) / 2;
 
 	disable_timeout(overrun_timeout(), false);
+	LockReleaseSession(USER_LOCKMETHOD);	/* advisory locks outlive transactions */
 	if (!ok && !batch.gone && half > 0 && GetCurrentTimestamp() < deadline &&
 		(error_is_of_a_row(worker->error_code) || worker->error_code == ERRCODE_OUT_OF_MEMORY))
 	{
