@@ -26,6 +26,8 @@
 #define SEND_RETRY_MS 1000
 /* An intent older than this is renewed before its create is sent. */
 #define INTENT_FRESH_MS 500
+/* How long one suspect keeps the others waiting at most: see job_take_turn. */
+#define SUSPECT_TURN_MS 10000
 
 Job *
 job_make(JobKind kind, Connection *connection)
@@ -59,6 +61,35 @@ claim_release(Job *job)
 	job->claim = NULL;
 }
 
+/*
+ * Leads that one more crash makes dead letters go one at a time, whichever
+ * worker has them, so that the crash tells which of them it was.  Those that
+ * only happened to be in work with it are sent.  A turn ends after a while:
+ * the lead may have to wait for a limit.
+ */
+bool
+job_take_turn(Job *job)
+{
+	uint64		taken_until = pg_atomic_read_u64(&shared_state->suspect_until);
+	TimestampTz until = TimestampTzPlusMilliseconds(worker->now, SUSPECT_TURN_MS);
+
+	if ((TimestampTz) taken_until > worker->now ||
+		!pg_atomic_compare_exchange_u64(&shared_state->suspect_until, &taken_until, (uint64) until))
+		return false;
+	job->turn_until = until;
+	return true;
+}
+
+static void
+turn_release(Job *job)
+{
+	uint64		until = (uint64) job->turn_until;
+
+	/* unless it has run out, and is another's now */
+	(void) pg_atomic_compare_exchange_u64(&shared_state->suspect_until, &until, 0);
+	job->turn_until = 0;
+}
+
 void
 job_set_state(Job *job, JobState state)
 {
@@ -71,6 +102,8 @@ job_set_state(Job *job, JobState state)
 	job->state = state;
 	if (job->claim != NULL && !state_is_active(state))
 		claim_release(job);
+	if (job->turn_until != 0 && !state_is_active(state))
+		turn_release(job);
 	if (state_is_active(state))
 		connection->n_active++;
 	else if (state == JOB_STATE_HELD)

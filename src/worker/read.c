@@ -38,6 +38,7 @@
 #define READ_RETRY_MS 10000
 #define SHUN_MS (10 * 60 * 1000)
 #define DOUBT_GRACE_MS 500
+#define SUSPECT_WAIT_MS 200
 
 static Statement select_state = {
 	.sql = "SELECT k.ord, " LINK_COLUMNS ", l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL,"
@@ -217,8 +218,12 @@ state_body(void *arg)
 		MemoryContextSwitchTo(caller);
 		not_before = job_not_before(job, i);
 		job->crashes = isnull_crashes ? 0 : DatumGetInt16(crashes);
-		if (not_before > worker->now && job->state == JOB_STATE_READ)
+		if (job->state != JOB_STATE_READ)
+			continue;
+		if (not_before > worker->now)
 			job_hold(job, not_before);
+		else if (job->crashes == WORKER_MAX_CRASHES - 1 && !job_take_turn(job))
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now, SUSPECT_WAIT_MS));
 	}
 	mark_claimed();
 }

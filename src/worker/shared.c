@@ -66,6 +66,7 @@ shared_start_memory(void)
 		shared_state->lock = &locks[0].lock;
 		shared_state->mail_lock = &locks[1].lock;
 		ConditionVariableInit(&shared_state->worker_changed);
+		pg_atomic_init_u64(&shared_state->suspect_until, 0);
 		for (int i = 0; i < SHARED_MAX_WORKERS; i++)
 		{
 			WorkerSlot *slot = &shared_state->slots[i];

@@ -98,6 +98,7 @@ typedef struct SharedState
 	}			shunned[SHARED_MAX_SHUNNED];	/* tables whose reading did not
 												 * end; see read.c */
 	uint32		n_shunned;
+	pg_atomic_uint64 suspect_until; /* see job_take_turn */
 	WorkerSlot	slots[SHARED_MAX_WORKERS];
 } SharedState;
 

@@ -116,6 +116,7 @@ typedef struct Job
 	bool		begun;
 	Claim	   *claim;			/* while in work */
 	int			crashes;		/* of workers that had this lead in work */
+	TimestampTz turn_until;		/* see job_take_turn; 0: has none */
 
 	/* JOB_MAIL */
 	MailTicket	ticket;
@@ -251,6 +252,7 @@ extern bool job_has_row(const Job *job, int priority, int64 id);
 extern Job *job_find_lead(Connection *connection, const char *lead_id, int source_id);
 extern void job_begin(Job *job);
 extern void job_hold(Job *job, TimestampTz due_at);
+extern bool job_take_turn(Job *job);
 extern void connection_release_jobs(Connection *connection);
 extern bool connection_run(Connection *connection); /* true: it may have more to send */
 
