@@ -1,0 +1,221 @@
+# Long outages, storms of 429, a resolver that hangs, and a reply that kills
+# whoever reads it: they cost those whom they hit, and nobody else.
+#
+# The server runs with a small library that is loaded before all others, made
+# here.  It resolves names under slow.test after half a minute, and kills the
+# process that decrypts a certain text.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use EchosyncFaults;
+use Test::More;
+use Time::HiRes qw(time);
+
+use constant DEADLY => 'whoever-reads-this-dies';
+
+my $LIBRARY = <<'C';
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int (*Resolve) (const char *, const char *, const struct addrinfo *, struct addrinfo **);
+typedef int (*Read) (void *, void *, int);
+
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+	size_t		len = node ? strlen(node) : 0;
+
+	if (len > 10 && strcmp(node + len - 10, ".slow.test") == 0)
+	{
+		sleep(30);
+		return EAI_AGAIN;
+	}
+	return ((Resolve) dlsym(RTLD_NEXT, "getaddrinfo")) (node, service, hints, result);
+}
+
+int
+SSL_read(void *ssl, void *data, int size)
+{
+	static const char deadly[] = DEADLY;
+	int			n = ((Read) dlsym(RTLD_NEXT, "SSL_read")) (ssl, data, size);
+
+	if (n > 0 && memmem(data, n, deadly, sizeof(deadly) - 1))
+		kill(getpid(), SIGKILL);
+	return n;
+}
+C
+
+sub build_library
+{
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+
+	PostgreSQL::Test::Utils::append_to_file("$dir/preloaded.c", $LIBRARY);
+	PostgreSQL::Test::Utils::system_or_bail('gcc', '-shared', '-fPIC', '-O1', '-o', "$dir/preloaded.so", '-DDEADLY="' . DEADLY . '"', "$dir/preloaded.c", '-ldl');
+	return "$dir/preloaded.so";
+}
+
+my $t = EchosyncFaults->start(conf => <<'CONF');
+echosync.uncertain_wait = '300ms'
+echosync.request_timeout = '5s'
+CONF
+
+my %LABEL = (lofty => 'Lofty', fub => 'Follow Up Boss');
+my $preloaded = build_library();
+
+# Programs that the test itself starts do without.
+sub start_with_library
+{
+	local $ENV{LD_PRELOAD} = $preloaded;
+
+	return $t->node->start;
+}
+
+$t->node->stop;
+start_with_library();
+
+sub failures_of { return $t->sql("SELECT consecutive_failures FROM crm_integrations WHERE id = '$_[0]{$_[1]}'") }
+
+sub threads
+{
+	my ($pid) = @_;
+
+	return PostgreSQL::Test::Utils::slurp_file("/proc/$pid/status") =~ /^Threads:\s+(\d+)/m ? $1 : 0;
+}
+
+$t->behaviour('a resolver that hangs for one host holds up no other, nor the end of the worker', sub {
+	my @users = map { $t->user(lofty => 1, fub => 1) } 1 .. 6;
+	my ($pid) = $t->worker_pids;
+
+	$t->configure('echosync.lofty_api_url' => 'https://crm.slow.test/v1.0', 'echosync.connect_timeout' => '1s');
+	$t->lead($_) for @users;
+	$t->wait_until('threads look the name up', sub { threads($pid) > 1 });
+	my $began = time;
+	for my $user (@users)
+	{
+		$t->wait_until('Follow Up Boss has the lead', sub { $t->n_records($user, 'fub') == 1 }, 10);
+	}
+	cmp_ok(time - $began, '<', 5, 'leads of the other CRM are sent meanwhile');
+	$t->wait_until('the lookup is given up', sub { failures_of($users[0], 'lofty') >= 2 });
+	is(scalar $t->dead_letters($_, 'lofty'), 0, 'no lead pays for it') for @users;
+
+	# A probe of each connection begins one, and no more.
+	my $probes = $t->sql('SELECT sum(consecutive_failures) FROM crm_integrations');
+	cmp_ok(threads($pid), '<=', 1 + $probes + @users, "no more than one lookup for each of $probes probes");
+
+	$began = time;
+	$t->sql("SELECT pg_terminate_backend($pid)");
+	$t->wait_until('the worker has ended', sub { !kill 0, $pid });
+	cmp_ok(time - $began, '<', 3, 'SIGTERM is obeyed at once, with lookups under way');
+	$t->wait_for_worker;
+	($pid) = $t->worker_pids;
+	$t->wait_until('threads look the name up again', sub { threads($pid) > 1 });
+	$began = time;
+	$t->node->stop('fast');
+	cmp_ok(time - $began, '<', 5, 'so is the stop of the server');
+	start_with_library();
+	$t->configure('echosync.lofty_api_url' => $t->lofty_url);
+	$t->deconfigure('echosync.connect_timeout');
+	$t->drain($_) for @users;
+	is_deeply($t->tally($_, 'lofty'), $t->all_once(1), "$_->{id}: in the end it is there, once") for @users;
+});
+
+$t->behaviour('a reply that kills the worker three times makes its lead a dead letter, and no other', sub {
+	my @users = map { $t->user(lofty => 1, fub => 1) } 1 .. 5;
+	my $phone = $t->new_phone;
+	my $log = length $t->log_text;
+
+	$t->fault_for($users[0], 'fub', { query_contains => $phone }, { type => 'status', status => 200, body => { people => [], _metadata => DEADLY } }, times => -1);
+	$t->knob($_, 'latency_ms', 20) for qw(lofty fub);      # so that others are under way with it
+	$t->sql_as(undef, 'INSERT INTO leads (user_id, phone, first_name, risk_score) VALUES ' . join ', ', map { "('$_->[0]{id}', '$_->[1]', 'Lead', 1)" }
+		  [ $users[0], $phone ], map { my $user = $_; map { [ $user, $t->new_phone ] } 1 .. 10 } @users);
+	$t->{crashes} += 3;
+	$t->wait_until('the lead is given up', sub { $t->try_sql("SELECT lead_id FROM echosync_dead_letters WHERE integration_id = '$users[0]{fub}'") });
+	$t->drain($_) for @users;
+	is(scalar(() = substr($t->log_text, $log) =~ /was terminated by signal 9/g), 3, 'three workers were killed, and no fourth');
+	my @dead = $t->rows('SELECT * FROM echosync_dead_letters');
+	is(scalar @dead, 1, 'one dead letter');
+	is("$dead[0]{integration_id} $dead[0]{error_code}", "$users[0]{fub} worker_crashed", 'of the connection whose reply it was');
+	for my $user (@users)
+	{
+		my $leads = $user == $users[0] ? 11 : 10;
+
+		is_deeply($t->tally($user, 'lofty'), $t->all_once($leads), "$user->{id}, Lofty: all are there once");
+		is_deeply($t->tally($user, 'fub'), { leads => $leads, once => 10, lost => $leads - 10, doubled => 0 }, 'Follow Up Boss: all others are there once');
+	}
+	$t->clear_faults;
+	$t->sql_as($users[0], "SELECT echosync_retry_failed('$users[0]{fub}')");
+	$t->drain($users[0]);
+	is_deeply($t->tally($users[0], 'fub'), $t->all_once(11), 'when the reply is another, it is sent as well');
+});
+
+# Of each CRM one account is down, one is refused, and all others are there; then
+# the CRMs as such are away.  Long is what outlasts all retries of a lead, and
+# the probes that pause a connection.
+$t->behaviour('an outage that outlasts every retry leaves no dead letter, and what waited drains by itself', sub {
+	my %user = map { ($_ => $t->user(lofty => 1, fub => 1)) } qw(down storm fine);
+	my $url = sub { $t->bad_url($_[0], $t->{ports}{ $_[1] }) };
+	my $wait_for_probes = sub {
+		my ($n, @users) = @_;
+
+		for my $user (@users)
+		{
+			$t->wait_until("$_ has been probed $n times", sub { failures_of($user, $_) >= $n }) for qw(lofty fub);
+		}
+	};
+
+	$t->configure('echosync.pause_after_failures' => 2, 'echosync.max_retries' => 1);
+	$t->knob($_, 'waiting_grace_ms', 200) for qw(lofty fub);
+	$t->fault_for($user{down}, $_, {}, { type => 'status', status => 503, body => '<html>', content_type => 'text/html' }, times => -1) for qw(lofty fub);
+	$t->fault_for($user{storm}, $_, {}, { type => 'status', status => 429, headers => { 'Retry-After' => '1' } }, times => -1) for qw(lofty fub);
+	$t->leads($user{$_}, 5) for qw(down storm);
+	for my $n (1 .. 2)
+	{
+		$wait_for_probes->($n, $user{down});
+		my $began = time;
+		$t->lead($user{fine});
+		$t->drain($user{fine});
+		cmp_ok(time - $began, '<', 5, "another tenant's lead is sent at once, $n");
+		$t->leads($user{$_}, 5) for qw(down storm);
+	}
+	is($t->status_of($user{down}, $_), 'paused crm_unreachable', "$LABEL{$_}, 503: paused") for qw(lofty fub);
+	is($t->status_of($user{storm}, $_), 'active', "$LABEL{$_}, 429: active") for qw(lofty fub);
+	cmp_ok($t->sql('SELECT rate_limited FROM echosync_workers'), '>=', 10, 'ten and more answers of 429');
+	$t->clear_faults;
+	$t->drain($user{storm});
+	$t->wait_until('the outage is found to be over', sub { !$t->queued($user{down}) });
+
+	# Names that do not resolve, then certificates that are no good.
+	for my $away ([ 'https://no-such-host.invalid/v1.0', $url->('fub', 'expired') ], [ $url->('lofty', 'wrong_name'), 'https://no-such-host.invalid/v1' ])
+	{
+		$t->configure('echosync.lofty_api_url' => $away->[0], 'echosync.followupboss_api_url' => $away->[1]);
+		$t->leads($user{$_}, 5) for qw(down storm);
+		$wait_for_probes->(2, @user{qw(down storm)});
+		is($t->status_of($user{down}, $_), 'paused crm_unreachable', "$LABEL{$_}, away: paused") for qw(lofty fub);
+		$t->configure('echosync.lofty_api_url' => $t->lofty_url, 'echosync.followupboss_api_url' => $t->fub_url);
+		$t->wait_until('it is over', sub { !$t->queued($user{$_}) }) for qw(down storm);
+	}
+	my %total = (leads => 0, once => 0, lost => 0, doubled => 0);
+	for my $name (sort keys %user)
+	{
+		for my $crm (qw(lofty fub))
+		{
+			my $tally = $t->tally($user{$name}, $crm);
+
+			is_deeply($tally, $t->all_once($name eq 'fine' ? 2 : 25), "$name, $LABEL{$crm}: each lead once");
+			is(scalar $t->dead_letters($user{$name}, $crm), 0, 'no dead letter');
+			$t->wait_until('it is active', sub { $t->status_of($user{$name}, $crm) eq 'active' });
+			is_deeply([ grep { $_->{status} eq 'failed' } $t->logs($user{$name}, crm => $crm) ], [], 'no lead paid for it');
+			$total{$_} += $tally->{$_} for keys %total;
+		}
+	}
+	diag sprintf '%d leads to be sent, %d sent once, %d lost, %d doubled', @total{qw(leads once lost doubled)};
+	$t->deconfigure('echosync.pause_after_failures', 'echosync.max_retries');
+});
+
+$t->done;
