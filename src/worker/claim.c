@@ -297,6 +297,13 @@ select_claims(List *connections)
 		connection->maybe_work = connection->reload_blocked;
 		if (!connection_may_send(connection) || connection->reload_blocked)
 			continue;
+		if (!connection->may_start)
+		{
+			connection->maybe_work = true;	/* its row was loaded, no more */
+			connection_ready(connection);
+			continue;
+		}
+		connection->may_start = false;
 		rowset_row(claims);
 		rowset_uuid(claims, connection->id.data);
 		rowset_int8(claims, connection->cursor[0]);

@@ -151,7 +151,9 @@ connection_free(Connection *connection)
 	connection_wipe_credential(&connection->crm);
 	for (int i = 0; i < MAX_LIMITS; i++)
 		limiter_free(&connection->limiters[i]);
-	if (connection->ready || connection->waits_for_place)
+	if (connection->crm.provider != NULL)
+		places_forget(connection);
+	if (connection->ready)
 		dlist_delete(&connection->ready_node);
 	if (connection->timed)
 		pairingheap_remove(worker->timers, &connection->timer_node);
@@ -364,7 +366,7 @@ connections_evict(void)
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
 		if (dlist_is_empty(&connection->jobs) && !connection->ready &&
-			!connection->waits_for_place && !connection->timed &&
+			!connection->waits_for_place && !connection->waits_to_start && !connection->timed &&
 			!connection->dirty && connection->hold_until <= worker->now &&
 			TimestampDifferenceExceeds(connection->used_at, worker->now, EVICT_AFTER_MS))
 			connection_free(connection);
@@ -374,7 +376,7 @@ connections_evict(void)
 void
 connection_ready(Connection *connection)
 {
-	if (connection->ready || connection->waits_for_place)
+	if (connection->ready || connection->waits_for_place || connection->waits_to_start)
 		return;
 	dlist_push_tail(&worker->ready, &connection->ready_node);
 	connection->ready = true;

@@ -403,6 +403,21 @@ take_hints(void)
 }
 
 /*
+ * Is a connection to be claimed for: may it take up leads, or is its row to be
+ * loaded?  Until it was loaded once, its CRM is not known.
+ */
+static bool
+takes_part_in_claim(Connection *connection)
+{
+	bool		wants = connection_wants_claim(connection);
+
+	if (wants && connection->crm.provider != NULL && places_may_start(connection))
+		return true;
+	connection->may_start = false;
+	return wants && connection->stale;
+}
+
+/*
  * Give every connection that is ready now its turn, in the order in which
  * they became so: one request each, and again for those that have more.
  */
@@ -430,7 +445,7 @@ run_ready(void)
 			continue;
 		}
 		places_decline(connection);
-		if (connection_wants_claim(connection))
+		if (takes_part_in_claim(connection))
 			claims = lappend(claims, connection);
 	}
 	MemoryContextSwitchTo(caller);

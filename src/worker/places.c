@@ -13,6 +13,10 @@
  * becomes free is promised to the first, for one request.  So none is served
  * twice before another has been served once.
  *
+ * Leads in work wait for places in memory.  So that there are no more of them
+ * than the places can use, whatever the number of connections that have some,
+ * connections wait here to take up leads as well.
+ *
  * Not here: rate limits (limits.c), how many leads of one connection are in
  * work (connection.c).
  */
@@ -54,7 +58,20 @@ places_init(void)
 	worker->places = MemoryContextAllocZero(worker->context,
 											crm_provider_count() * sizeof(Places));
 	for (int i = 0; i < crm_provider_count(); i++)
+	{
 		dlist_init(&worker->places[i].waiting);
+		dlist_init(&worker->places[i].starting);
+	}
+}
+
+/* From the list of those that are ready, if it is there, to one of ours. */
+static void
+leave_ready(Connection *connection)
+{
+	Assert(!connection->waits_for_place && !connection->waits_to_start);
+	if (connection->ready)
+		dlist_delete(&connection->ready_node);
+	connection->ready = false;
 }
 
 /* Look at this connection when there is a place for it, and not before. */
@@ -63,11 +80,9 @@ places_wait(Connection *connection, bool first)
 {
 	Places	   *places = places_of(connection);
 
-	Assert(!connection->waits_for_place);
-	if (connection->ready)
-		dlist_delete(&connection->ready_node);
-	connection->ready = false;
+	leave_ready(connection);
 	connection->waits_for_place = true;
+	places->n_waiting++;
 	if (first)
 		dlist_push_head(&places->waiting, &connection->ready_node);
 	else
@@ -120,6 +135,35 @@ places_keep(Connection *connection)
 	return true;
 }
 
+/*
+ * May this connection take up leads?  Not when as many connections as there are
+ * places wait for one: more leads in work would only take memory.  One that
+ * has no lead in work then waits, behind others that do; any other is looked
+ * at again when a lead of its own has ended.  While others wait, it is one
+ * lead each.
+ */
+bool
+places_may_start(Connection *connection)
+{
+	Places	   *places = places_of(connection);
+
+	if (!connection->may_start && dlist_is_empty(&places->starting) &&
+		places->n_waiting + places->n_started < echosync_max_in_flight)
+	{
+		places->n_started++;
+		connection->may_start = true;
+	}
+	if (!connection->may_start && connection->n_active == 0)
+	{
+		leave_ready(connection);
+		connection->waits_to_start = true;
+		dlist_push_tail(&places->starting, &connection->ready_node);
+	}
+	if (!dlist_is_empty(&places->starting))
+		connection->max_active = Min(connection->max_active, connection->n_active + 1);
+	return connection->may_start;
+}
+
 /* The first that waits for a place of this CRM becomes ready, with a promise. */
 static bool
 promise_place(int crm)
@@ -131,6 +175,7 @@ promise_place(int crm)
 		return false;
 	connection = dlist_container(Connection, ready_node,
 								 dlist_pop_head_node(&places->waiting));
+	places->n_waiting--;
 	connection->waits_for_place = false;
 	connection->has_place = true;
 	places->promised++;
@@ -138,7 +183,28 @@ promise_place(int crm)
 	return true;
 }
 
-/* As many connections as there are places become ready, the CRMs in turn. */
+/* As many as may take up leads become ready. */
+static void
+let_start(Places *places)
+{
+	places->n_started = 0;
+	while (places->n_waiting + places->n_started < echosync_max_in_flight &&
+		   !dlist_is_empty(&places->starting))
+	{
+		Connection *connection = dlist_container(Connection, ready_node,
+												 dlist_pop_head_node(&places->starting));
+
+		connection->waits_to_start = false;
+		connection->may_start = true;
+		places->n_started++;
+		connection_ready(connection);
+	}
+}
+
+/*
+ * At the top of a turn: as many connections as there are places become ready,
+ * the CRMs in turn, and those that may take up leads.
+ */
 void
 places_assign(void)
 {
@@ -149,6 +215,8 @@ places_assign(void)
 		worker->crm_in_turn = (worker->crm_in_turn + 1) % crm_provider_count();
 		n_idle = promise_place(worker->crm_in_turn) ? 0 : n_idle + 1;
 	}
+	for (int i = 0; i < crm_provider_count(); i++)
+		let_start(&worker->places[i]);
 }
 
 /* Would places_assign find anything? */
@@ -157,8 +225,22 @@ places_can_assign(void)
 {
 	for (int i = 0; i < crm_provider_count(); i++)
 	{
-		if (!dlist_is_empty(&worker->places[i].waiting) && places_for(i) > 0)
+		Places	   *places = &worker->places[i];
+
+		if ((!dlist_is_empty(&places->waiting) && places_for(i) > 0) ||
+			(!dlist_is_empty(&places->starting) && places->n_waiting < echosync_max_in_flight))
 			return true;
 	}
 	return false;
+}
+
+/* The connection is to be freed. */
+void
+places_forget(Connection *connection)
+{
+	places_decline(connection);
+	if (connection->waits_for_place)
+		places_of(connection)->n_waiting--;
+	if (connection->waits_for_place || connection->waits_to_start)
+		dlist_delete(&connection->ready_node);
 }

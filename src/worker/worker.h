@@ -72,7 +72,10 @@ typedef struct Places
 {
 	int			in_flight;
 	int			promised;		/* to connections that were waiting */
-	dlist_head	waiting;		/* connections, by ready_node */
+	int			n_waiting;
+	int			n_started;		/* that were let take up leads, this turn */
+	dlist_head	waiting;		/* connections, by ready_node: for a place */
+	dlist_head	starting;		/* ... to take up leads */
 } Places;
 
 /* A row of crm_sync_claims, and how many of its leads are still in work. */
@@ -165,7 +168,9 @@ struct Connection
 	dlist_node	ready_node;
 	bool		ready;			/* in worker->ready */
 	bool		waits_for_place;	/* in its CRM's places->waiting */
+	bool		waits_to_start; /* in its CRM's places->starting */
 	bool		has_place;		/* promised to it for this turn */
+	bool		may_start;		/* take up leads, this turn */
 	pairingheap_node timer_node;
 	bool		timed;			/* in worker->timers */
 	TimestampTz wake_at;
@@ -262,6 +267,8 @@ extern bool places_take(Connection *connection);	/* false: it waits */
 extern void places_give_back(const Connection *connection); /* a request has ended */
 extern void places_decline(Connection *connection); /* what was promised is not used */
 extern bool places_keep(Connection *connection);
+extern bool places_may_start(Connection *connection);	/* false: it waits */
+extern void places_forget(Connection *connection);
 extern void places_assign(void);	/* connections that wait become ready */
 extern bool places_can_assign(void);
 
