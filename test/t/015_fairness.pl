@@ -197,6 +197,34 @@ $t->behaviour('leads that wait take no more memory the longer they wait', sub {
 	$t->node->restart;
 });
 
+$t->behaviour('a thousand tenants with backlogs: memory for the leads that are in work, and a round for each', sub {
+	my ($key, $fresh) = ($t->user(lofty => 1), $t->user(lofty => 1));
+	my $n = 1000;
+
+	# As many connections as it takes, to one account.
+	$t->keep_no_requests;
+	$t->lead($_) for $key, $fresh;
+	$t->drain($_) for $key, $fresh;
+	my ($pid) = $t->worker_pids;
+	my $memory = $t->own_memory($pid);
+	$t->sql("SELECT count(echosync_import_integration('small-' || i, 'lofty', echosync_encrypt('{\"api_key\": \"$key->{keys}{lofty}\"}'))) FROM generate_series(1, $n) i");
+	$t->sql_as(undef, "INSERT INTO leads (user_id, first_name, phone, risk_score) "
+		  . "SELECT 'small-' || 1 + i % $n, 'Small', (7023000000 + i)::text, 5 FROM generate_series(1, 20 * $n) i");
+	$t->wait_until('it is under way', sub { $t->requests_so_far > 100 });
+	my $from = $t->requests_so_far;
+	delay($fresh);
+	my $waited = $t->requests_so_far - $from;
+	cmp_ok($waited, '<', 4 * $n, "a fresh lead of two calls arrives after $waited requests: each tenant had its turn or two");
+	my $per_tenant = ($t->own_memory($pid) - $memory) / $n;
+	cmp_ok($per_tenant, '<', 40, sprintf 'memory of the worker has grown by %.1f kB for each', $per_tenant);
+	my $busiest = $t->sql("SELECT max(n) FROM (SELECT count(*) AS n FROM crm_lead_links WHERE user_id LIKE 'small-%' GROUP BY user_id) q");
+	my $n_served = $t->sql("SELECT count(DISTINCT user_id) FROM crm_lead_links WHERE user_id LIKE 'small-%'");
+	cmp_ok($n_served, '>', $n / 4, "$n_served have been served");
+	cmp_ok($busiest, '<=', 8, "none more than $busiest times");
+	$t->sql("DELETE FROM crm_integrations WHERE user_id LIKE 'small-%'; DELETE FROM crm_sync_queue WHERE user_id LIKE 'small-%'");
+	$t->node->restart;
+});
+
 $t->behaviour('many small tenants are served while large ones drain', sub {
 	my @large = map { $t->user(lofty => 1) } 1 .. 2;
 	my @small = map { $t->user(lofty => 1) } 1 .. 30;
