@@ -4,7 +4,7 @@
  *		echosync_import_integration().
  *
  * The backend checks and stores; the worker asks the CRM, through the mailbox.
- * Keys come as arguments, so errors hide the statement they came in.
+ * Keys come as arguments, so the log of an error does not repeat them (hidden.c).
  *
  * Not here: OAuth (oauth.c).
  */
@@ -22,6 +22,7 @@
 #include "utils/uuid.h"
 
 #include "api/connect.h"
+#include "api/hidden.h"
 #include "api/identity.h"
 #include "config/seal.h"
 #include "config/secrets.h"
@@ -41,16 +42,6 @@ static Statement find_integration = {
 	.nargs = 1,
 	.argtypes = {UUIDOID}
 };
-
-/*
- * Whatever goes wrong below these functions, a cancelled wait included, the
- * statement is not logged: it may hold a key or a code.
- */
-static void
-hide_statement(void *arg)
-{
-	(void) errhidestmt(true);
-}
 
 const CrmProvider *
 connect_require_provider(FunctionCallInfo fcinfo, int arg)
@@ -288,25 +279,13 @@ import_integration_hidden(FunctionCallInfo fcinfo)
 }
 
 Datum
-connect_call_hidden(Datum (*function) (FunctionCallInfo), FunctionCallInfo fcinfo)
-{
-	ErrorContextCallback hide = {error_context_stack, hide_statement, NULL};
-	Datum		result;
-
-	error_context_stack = &hide;
-	result = function(fcinfo);
-	error_context_stack = hide.previous;
-	return result;
-}
-
-Datum
 echosync_connect(PG_FUNCTION_ARGS)
 {
-	return connect_call_hidden(connect_hidden, fcinfo);
+	return call_hidden(connect_hidden, fcinfo);
 }
 
 Datum
 echosync_import_integration(PG_FUNCTION_ARGS)
 {
-	return connect_call_hidden(import_integration_hidden, fcinfo);
+	return call_hidden(import_integration_hidden, fcinfo);
 }

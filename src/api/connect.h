@@ -11,12 +11,6 @@
 #include "crm/crm.h"
 #include "worker/mailbox.h"
 
-/*
- * Call a function whose arguments are secret: whatever goes wrong below, a
- * cancelled wait included, the statement is not logged.
- */
-extern Datum connect_call_hidden(Datum (*function) (FunctionCallInfo), FunctionCallInfo fcinfo);
-
 /* Each an ERROR that names what is wrong. */
 extern char *connect_require_user(void);
 extern const CrmProvider *connect_require_provider(FunctionCallInfo fcinfo, int arg);

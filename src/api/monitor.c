@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
 
+#include "api/hidden.h"
 #include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
@@ -149,15 +150,21 @@ require_superuser(const char *function)
 				 errmsg("only superusers may call %s", function), errhidestmt(true)));
 }
 
-Datum
-echosync_encrypt(PG_FUNCTION_ARGS)
+static Datum
+encrypt_hidden(FunctionCallInfo fcinfo)
 {
 	require_superuser("echosync_encrypt()");
 	PG_RETURN_TEXT_P(cstring_to_text(seal_text(text_to_cstring(PG_GETARG_TEXT_PP(0)), "")));
 }
 
 Datum
-echosync_decrypt(PG_FUNCTION_ARGS)
+echosync_encrypt(PG_FUNCTION_ARGS)
+{
+	return call_hidden(encrypt_hidden, fcinfo);
+}
+
+static Datum
+decrypt_hidden(FunctionCallInfo fcinfo)
 {
 	const char *reason;
 	char	   *plain;
@@ -170,6 +177,12 @@ echosync_decrypt(PG_FUNCTION_ARGS)
 				 errmsg("could not open the sealed value"),
 				 errdetail_internal("%s.", reason), errhidestmt(true)));
 	PG_RETURN_TEXT_P(cstring_to_text(plain));
+}
+
+Datum
+echosync_decrypt(PG_FUNCTION_ARGS)
+{
+	return call_hidden(decrypt_hidden, fcinfo);
 }
 
 /* Seal one credential anew; false when it is current already. */

@@ -25,6 +25,7 @@
 #include "utils/uuid.h"
 
 #include "api/connect.h"
+#include "api/hidden.h"
 #include "api/identity.h"
 #include "api/rest.h"
 #include "config/secrets.h"
@@ -248,5 +249,5 @@ echosync_oauth_callback(PG_FUNCTION_ARGS)
 {
 	bool		browser = XactReadOnly && rest_is_get() && echosync_app_url[0] != '\0';
 
-	return connect_call_hidden(browser ? callback_for_browser : callback, fcinfo);
+	return call_hidden(browser ? callback_for_browser : callback, fcinfo);
 }

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "api/enqueue.h"
+#include "api/hidden.h"
 #include "api/rest.h"
 #include "config/secrets.h"
 #include "crm/json.h"
@@ -217,8 +218,8 @@ queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 	enqueue_write(enqueue);
 }
 
-Datum
-echosync_webhook_lead_created(PG_FUNCTION_ARGS)
+static Datum
+lead_created_hidden(FunctionCallInfo fcinfo)
 {
 	WebhookBody body = {NULL, NIL};
 	Enqueue    *enqueue;
@@ -248,4 +249,10 @@ echosync_webhook_lead_created(PG_FUNCTION_ARGS)
 	SPI_finish();
 	rest_set_status("202");
 	PG_RETURN_DATUM(answer(true, NULL, NULL, queued, refused));
+}
+
+Datum
+echosync_webhook_lead_created(PG_FUNCTION_ARGS)
+{
+	return call_hidden(lead_created_hidden, fcinfo);
 }
