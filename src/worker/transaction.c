@@ -3,8 +3,8 @@
  *		Transactions of the worker: each starts, ends and is survived alone.
  *
  * What an error says may hold a lead's data (a value that did not fit, a
- * function of the application's).  Only the error's code and, for errors of
- * our own statements, its message reach the server log.
+ * function of the application's).  Only its code reaches the server log, and
+ * at DEBUG1 the place in the source where it was raised.
  */
 #include "postgres.h"
 
@@ -42,7 +42,9 @@ worker_log_error(const char *what, ErrorData *error)
 			(errmsg("%s failed with SQLSTATE %s", what,
 					unpack_sql_state(error->sqlerrcode)),
 			 repeats > 0 ? errdetail("The error before it came %d times more.", repeats) : 0));
-	ereport(DEBUG1, (errmsg_internal("echosync: %s", error->message)));
+	ereport(DEBUG1,
+			(errmsg_internal("echosync: raised in %s at %s:%d", error->funcname,
+							 error->filename, error->lineno)));
 	last_code = error->sqlerrcode;
 	last_what = what;
 	last_time = now;
