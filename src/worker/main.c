@@ -249,6 +249,7 @@ override_session_settings(void)
 		{"log_statement", "none"},
 		{"log_min_duration_statement", "-1"},
 		{"log_parameter_max_length_on_error", "0"},
+		{"auto_explain.log_min_duration", "-1"},	/* plans hold parameters */
 		{"session_replication_role", "origin"},
 		{"client_min_messages", "error"},
 		{"jit", "off"}
