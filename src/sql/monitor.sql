@@ -22,12 +22,12 @@ CREATE FUNCTION echosync_decrypt(sealed text) RETURNS text
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_decrypt(text) IS 'Opens what echosync_encrypt() or the earlier application sealed. Superusers only.';
 CREATE FUNCTION echosync_rotate_credentials() RETURNS bigint
-    LANGUAGE c VOLATILE STRICT
+    LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_rotate_credentials() IS 'Seals every credential anew that was sealed with a previous key; returns how many. Superusers only.';
 CREATE FUNCTION echosync_import_integration(user_id text, crm_type text, sealed text, settings jsonb DEFAULT '{}')
     RETURNS uuid
-    LANGUAGE c VOLATILE
+    LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_import_integration(text, text, text, jsonb) IS 'Brings over a connection that the earlier application sealed, with the same key and salt in the env file. Superusers only.';
 
