@@ -14,6 +14,7 @@
 #include "config/secrets.h"
 #include "config/settings.h"
 #include "crm/crm.h"
+#include "worker/backlog.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
 #include "worker/step_aside.h"
@@ -29,6 +30,7 @@ _PG_init(void)
 	crm_define_settings();
 	MarkGUCPrefixReserved("echosync");
 	wake_install_callbacks();
+	backlog_install_callbacks();	/* called before those of the wake-up */
 	capture_install_callbacks();
 
 	/* Without preload there is no shared memory and no worker, only a queue. */

@@ -17,6 +17,7 @@
 
 #include "api/enqueue.h"
 #include "db/queue_insert.h"
+#include "worker/backlog.h"
 #include "worker/shared.h"
 
 static Statement insert_refused = {
@@ -122,6 +123,11 @@ enqueue_write(Enqueue *enqueue)
 		SPI_finish();
 	}
 	for (int i = 0; i < enqueue->queue->n_rows; i++)
-		wake_note_integration(DatumGetUUIDP(enqueue->queue->values[0][i]));
+	{
+		pg_uuid_t  *integration = DatumGetUUIDP(enqueue->queue->values[0][i]);
+
+		wake_note_integration(integration);
+		backlog_note(integration, 1);	/* queue_insert fires no trigger */
+	}
 	enqueue_restart(enqueue);
 }

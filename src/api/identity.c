@@ -28,6 +28,7 @@
 #include "config/settings.h"
 #include "crm/json.h"
 #include "db/statement.h"
+#include "worker/backlog.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_current_user_id);
@@ -119,6 +120,14 @@ identity_may_see(const char *owner, const char *level)
 	char	   *user = identity_user_id();
 
 	return (user != NULL && strcmp(user, owner) == 0) || identity_sees_all(level);
+}
+
+bool
+identity_may_know(uint64 owner, const char *level)
+{
+	char	   *user = identity_user_id();
+
+	return (user != NULL && backlog_owner_hash(user) == owner) || identity_has_level(level);
 }
 
 char *

@@ -17,4 +17,10 @@ extern char *identity_require_user(bool allow_admin);
 /* The rule of access: own rows for a user; by level for who acts for nobody. */
 extern bool identity_may_see(const char *owner, const char *level);
 
+/*
+ * May the caller be told of a number of a connection?  Its user may, whoever
+ * is known here by backlog_owner_hash() only, and who has the level.
+ */
+extern bool identity_may_know(uint64 owner, const char *level);
+
 #endif							/* ECHOSYNC_IDENTITY_H */

@@ -151,13 +151,15 @@ full_year(int two_digits, int64_t now_unix)
 	return year;
 }
 
-static bool
-read_http_date(const char *p, int64_t now_unix, int64_t *unix_time)
+bool
+http_date_read(const char *p, int64_t now_unix, int64_t *unix_time)
 {
 	HttpDate	date;
 	const char *weekday = p;
 	size_t		weekday_len;
 
+	if (p == NULL)
+		return false;
 	while (is_letter(*p))
 		p++;
 	weekday_len = (size_t) (p - weekday);
@@ -248,7 +250,7 @@ retry_after_ms(const char *value, int64_t now_unix)
 
 	if (!read_delay(value, &seconds))
 	{
-		if (!read_http_date(value, now_unix, &until))
+		if (!http_date_read(value, now_unix, &until))
 			return -1;
 		seconds = until - now_unix;
 	}

@@ -5,6 +5,7 @@
 #ifndef ECHOSYNC_RETRY_AFTER_H
 #define ECHOSYNC_RETRY_AFTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RETRY_AFTER_MAX_MS 300000
@@ -15,5 +16,8 @@
  * absent or unreadable; never more than RETRY_AFTER_MAX_MS.
  */
 extern int	retry_after_ms(const char *value, int64_t now_unix);
+
+/* An HTTP date as seconds since 1970; false when absent or unreadable. */
+extern bool http_date_read(const char *value, int64_t now_unix, int64_t *unix_time);
 
 #endif							/* ECHOSYNC_RETRY_AFTER_H */

@@ -12,6 +12,13 @@ COMMENT ON FUNCTION echosync_worker_list() IS 'The workers of all databases, fro
 CREATE VIEW echosync_workers AS SELECT * FROM echosync_worker_list();
 COMMENT ON VIEW echosync_workers IS 'The processes that drain the queues. state: idle, draining, disabled (echosync.enabled is off), no_key, copy (see echosync_adopt), other_version.';
 
+CREATE FUNCTION echosync_shared_metrics(OUT name text, OUT labels jsonb, OUT value double precision,
+                                        OUT type text, OUT help text)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_shared_metrics() IS 'Numbers of this database from shared memory; since the server''s start, whatever became of its workers. Part of echosync_metrics.';
+
 /* Sealing by hand, for superusers: to move credentials in, to check a key. */
 CREATE FUNCTION echosync_encrypt(plain text) RETURNS text
     LANGUAGE c VOLATILE STRICT
@@ -137,11 +144,12 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'Refresh tokens die after 90 days without use: SELECT echosync_test_connection(integration_id) for them.' END;
     RETURN NEXT;
 
-    SELECT count(*) AS waiting, min(q.queued_at) AS oldest INTO one
-      FROM @extschema@.crm_sync_queue q JOIN @extschema@.crm_integrations i ON i.id = q.integration_id
-     WHERE i.status = 'active';
+    SELECT sum(@extschema@.echosync_queue_length(i.id)) AS waiting,
+           min(least((SELECT q.queued_at FROM @extschema@.crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 ORDER BY q.id LIMIT 1),
+                     (SELECT q.queued_at FROM @extschema@.crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 1 ORDER BY q.id LIMIT 1))) AS oldest
+      INTO one FROM @extschema@.crm_integrations i WHERE i.status = 'active';
     check_name := 'backlog'; ok := one.oldest IS NULL OR one.oldest > now() - interval '1 hour';
-    detail := format('%s queued for active connections%s', one.waiting, coalesce(', the oldest since ' || one.oldest::text, ''));
+    detail := format('%s queued for active connections%s', coalesce(one.waiting, 0), coalesce(', the oldest since ' || one.oldest::text, ''));
     hint := CASE WHEN NOT ok THEN 'SELECT * FROM echosync_status ORDER BY oldest_queued_at; a back-fill is bound by the CRM''s rate limit' END;
     RETURN NEXT;
 
@@ -169,9 +177,10 @@ COMMENT ON FUNCTION echosync_doctor() IS 'What is wrong, and what to type. One r
 
 CREATE VIEW echosync_metrics WITH (security_barrier) AS
 WITH allowed AS (SELECT (SELECT echosync_has_level('monitor')) AS yes),
-queue AS (SELECT i.crm_type, i.status, count(q.id) AS depth, min(q.queued_at) AS oldest
-            FROM crm_integrations i LEFT JOIN crm_sync_queue q ON q.integration_id = i.id
-           GROUP BY i.crm_type, i.status),
+queue AS (SELECT i.crm_type, i.status, sum(echosync_queue_length(i.id)) AS depth, min(least(
+                 (SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 ORDER BY q.id LIMIT 1),
+                 (SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 1 ORDER BY q.id LIMIT 1))) AS oldest
+            FROM crm_integrations i GROUP BY i.crm_type, i.status),
 samples(name, labels, value, type, help) AS (
     SELECT 'echosync_queue_depth', jsonb_build_object('crm', q.crm_type, 'status', q.status), q.depth::float8,
            'gauge', 'Rows queued, by CRM and status of the connection.' FROM queue q
@@ -196,14 +205,7 @@ samples(name, labels, value, type, help) AS (
            'gauge', 'Does a worker run in this database?'
       FROM echosync_worker_list() w WHERE w.database = current_database()
     UNION ALL
-    SELECT m.name, '{}', sum(m.value)::float8, 'counter', m.help
-      FROM echosync_worker_list() w,
-           LATERAL (VALUES ('echosync_requests_total', w.requests, 'Requests sent to CRMs.'),
-                           ('echosync_synced_total', w.synced, 'Leads brought to a CRM.'),
-                           ('echosync_failed_total', w.failed, 'Leads that became dead letters.'),
-                           ('echosync_retries_total', w.retries, 'Tries that will be repeated.'),
-                           ('echosync_rate_limited_total', w.rate_limited, 'Calls that a CRM refused with 429.')) m(name, value, help)
-     WHERE w.database = current_database() GROUP BY m.name, m.help
+    SELECT m.name, m.labels, m.value, m.type, m.help FROM echosync_shared_metrics() m
 )
 SELECT s.name, s.labels, s.value, s.type, s.help FROM samples s, allowed WHERE allowed.yes;
-COMMENT ON VIEW echosync_metrics IS 'Numbers for a monitoring system, in Prometheus'' terms: name, labels, value, type, help. For level monitor.';
+COMMENT ON VIEW echosync_metrics IS 'Numbers for a monitoring system, in Prometheus'' terms: name, labels, value, type, help. A histogram is its rows _bucket, _sum and _count. For level monitor.';

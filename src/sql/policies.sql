@@ -6,7 +6,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY['crm_integrations', 'crm_credentials', 'crm_disconnected',
         'crm_lead_sources', 'crm_sync_queue', 'crm_sync_attempts', 'crm_sync_claims', 'crm_dead_letters',
-        'crm_lead_links', 'crm_sync_logs', 'crm_sync_runs', 'crm_oauth_states', 'crm_instance']
+        'crm_lead_links', 'crm_sync_logs', 'crm_sync_hours', 'crm_sync_runs', 'crm_oauth_states', 'crm_instance']
     LOOP
         EXECUTE format('ALTER TABLE %s.%I ENABLE ROW LEVEL SECURITY', '@extschema@', name);
         EXECUTE format('ALTER TABLE %s.%I FORCE ROW LEVEL SECURITY', '@extschema@', name);
@@ -50,7 +50,7 @@ AS $$
 DECLARE
     everybody CONSTANT text[] := ARRAY[
         'echosync_current_user_id()', 'echosync_has_level(text)', 'echosync_sees_all(text)',
-        'echosync_may_see(text, text)', 'echosync_require_user()', 'echosync_capture()',
+        'echosync_may_see(text, text)', 'echosync_require_user()', 'echosync_capture()', 'echosync_queue_length(uuid)',
         'echosync_attach_leads(regclass, jsonb)', 'echosync_detach_leads(regclass)'];
     user_functions CONSTANT text[] := ARRAY[
         'echosync_connect(text, text, jsonb)', 'echosync_settings_merge(jsonb, jsonb, text)',
@@ -65,7 +65,7 @@ DECLARE
     user_relations CONSTANT text[] := ARRAY[
         'crm_integrations', 'crm_sync_queue', 'crm_lead_links', 'crm_sync_logs', 'crm_sync_runs',
         'crm_dead_letters', 'echosync_status', 'echosync_runs', 'echosync_dead_letters'];
-    monitor_functions CONSTANT text[] := ARRAY['echosync_level_monitor()', 'echosync_worker_list()', 'echosync_doctor()'];
+    monitor_functions CONSTANT text[] := ARRAY['echosync_level_monitor()', 'echosync_worker_list()', 'echosync_shared_metrics()', 'echosync_doctor()'];
     monitor_relations CONSTANT text[] := ARRAY['echosync_status', 'echosync_workers', 'echosync_runs', 'echosync_dead_letters', 'echosync_metrics'];
     functions text[] := everybody;
     relations text[] := '{}';

@@ -1,21 +1,42 @@
 /* Views.  They run with the owner's rights and filter by the one rule of access. */
 
+/*
+ * What waits is counted in shared memory.  The trigger sees who queues or
+ * cancels by SQL, the worker too; what the triggers of attached tables queue
+ * is noted by them.
+ */
+CREATE FUNCTION echosync_count_queue() RETURNS trigger
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_count_queue() IS 'Trigger of crm_sync_queue: keeps the counters of what waits.';
+CREATE TRIGGER echosync_count_queue AFTER INSERT OR DELETE ON crm_sync_queue
+    FOR EACH ROW EXECUTE FUNCTION echosync_count_queue();
+CREATE TRIGGER echosync_count_truncated AFTER TRUNCATE ON crm_sync_queue
+    FOR EACH STATEMENT EXECUTE FUNCTION echosync_count_queue();
+
+CREATE FUNCTION echosync_queue_length(id uuid) RETURNS bigint
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_queue_length(uuid) IS 'How many leads wait for one of the caller''s connections, from a counter in shared memory or, where there is none, counted. Null for another''s id and for no id. Read it as echosync_status.queued.';
+
 CREATE VIEW echosync_status WITH (security_barrier) AS
 SELECT i.id AS integration_id, i.user_id, i.crm_type, i.status, i.status_reason,
-       q.queued, d.failed, q.oldest_queued_at, i.last_sync_at,
-       l.synced_24h, l.failed_24h, i.consecutive_failures
+       echosync_queue_length(i.id) AS queued,
+       (SELECT count(*) FROM crm_dead_letters d WHERE d.integration_id = i.id) AS failed,
+       least((SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 ORDER BY q.id LIMIT 1),
+             (SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 1 ORDER BY q.id LIMIT 1)) AS oldest_queued_at,
+       i.last_sync_at, h.synced_24h, h.failed_24h, i.consecutive_failures
   FROM crm_integrations i
- CROSS JOIN LATERAL (SELECT count(*) AS queued, min(queued_at) AS oldest_queued_at
-                       FROM crm_sync_queue WHERE integration_id = i.id) q
- CROSS JOIN LATERAL (SELECT count(*) AS failed
-                       FROM crm_dead_letters WHERE integration_id = i.id) d
- CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE status = 'success') AS synced_24h,
-                            count(*) FILTER (WHERE status = 'failed') AS failed_24h
-                       FROM crm_sync_logs
-                      WHERE user_id = i.user_id AND integration_id = i.id
-                        AND logged_at > now() - interval '24 hours') l
+ CROSS JOIN LATERAL (SELECT coalesce(sum(s.synced), 0)::bigint AS synced_24h, coalesce(sum(s.failed), 0)::bigint AS failed_24h
+                       FROM crm_sync_hours s
+                      WHERE s.integration_id = i.id AND s.hour > now() - interval '24 hours') h
  WHERE echosync_may_see(i.user_id, 'monitor');
-COMMENT ON VIEW echosync_status IS 'One row for each connection: state, what waits, what failed.';
+COMMENT ON VIEW echosync_status IS 'One row for each connection: state, what waits, what failed. Costs the same whatever waits, so that it may be asked each second.';
+COMMENT ON COLUMN echosync_status.queued IS 'From a counter in shared memory, which each commit that queues or cancels adds to and the worker subtracts from. A commit in the moment when the worker counts may be in it twice, and rows of a prepared transaction are not; that ends when the queue is empty, and each hour. Before the worker has counted, the rows are.';
+COMMENT ON COLUMN echosync_status.oldest_queued_at IS 'Of the row that was queued first, among live changes and back-fills.';
+COMMENT ON COLUMN echosync_status.failed IS 'Dead letters.';
+COMMENT ON COLUMN echosync_status.synced_24h IS 'Log rows with status success, of this hour and the 23 before it.';
+COMMENT ON COLUMN echosync_status.failed_24h IS 'Log rows with status failed, of this hour and the 23 before it.';
 
 CREATE VIEW echosync_runs WITH (security_barrier) AS
 SELECT r.id AS run_id, r.integration_id, r.user_id, r.queued, r.skipped,

@@ -352,8 +352,10 @@ claim_body(void *arg)
 	move_horizon();
 	load_connections(connections);
 	drop_orphans(connections);
+	count_before_claim(connections);
 	select_claims(connections);
 	attach_rows();
+	count_after_claim(connections);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "config/settings.h"
+#include "crm/retry_after.h"
 #include "worker/worker.h"
 
 /* Refresh an access token that ends within this time. */
@@ -265,7 +266,23 @@ refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
 	connection->not_before_changed = true;
 	connection_mark_dirty(connection);
 	connection_wake_at(connection, connection->hold_until);
-	pg_atomic_fetch_add_u64(&worker->slot->rate_limited, 1);
+	stats_add(STATS_RATE_LIMITED);
+}
+
+/* How long the CRM took, and what time it is there. */
+static void
+note_answer(const Connection *connection, const HttpReply *reply)
+{
+	const char *crm_type = connection->crm.provider->crm_type;
+	int64		now_ms = (worker->now - SetEpochTimestamp()) / 1000;
+	int64_t		date;
+
+	if (reply->result != HTTP_RESULT_RESPONSE)
+		return;
+	stats_observe(STATS_CRM_ANSWER, crm_type, reply->duration_us);
+	/* The header is of whole seconds, cut: half a second off on average. */
+	if (http_date_read(http_reply_header(reply, "date"), now_ms / 1000, &date))
+		stats_clock(crm_type, date * 1000 + 500 - now_ms);
 }
 
 static void
@@ -321,6 +338,7 @@ job_replied(const HttpReply *reply, void *arg)
 	places_give_back(connection);
 	worker->now = GetCurrentTimestamp();
 	connection_ready(connection);
+	note_answer(connection, reply);
 	if (reply->status != 429)
 		note_limits(connection, context, reply);
 	else
@@ -393,7 +411,10 @@ job_send(Job *job)
 		return false;
 
 	limiter_sent(&connection->limiters[request->limit_context], worker->now);
-	pg_atomic_fetch_add_u64(&worker->slot->requests, 1);
+	stats_add(STATS_REQUESTS);
+	if (job->kind == JOB_LEAD && job->first_sent_at == 0)
+		stats_observe(STATS_QUEUE_AGE, connection->crm.provider->crm_type,
+					  worker->now - job->queued_at);
 	job->token_generation = connection->token_generation;
 	if (job->first_sent_at == 0)
 		job->first_sent_at = worker->now;

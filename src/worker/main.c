@@ -300,6 +300,7 @@ worker_attach(int n)
 	worker->index = worker->slot->index;
 	worker->n_workers = worker->slot->n_workers;
 	reset_counters(worker->slot);
+	stats_attach(worker->database);
 	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
 	worker->slot->pid = MyProcPid;
 	worker->slot->started_at = GetCurrentTimestamp();
@@ -397,6 +398,7 @@ take_hints(void)
 		check_environment();
 		mail_take_all();
 		claim_discover();
+		count_tick();
 		if (worker->now >= worker->next_tick)
 			housekeeping_tick();
 		worker->next_tick = TimestampTzPlusMilliseconds(worker->now, TICK_MS);
@@ -463,7 +465,7 @@ busy(void)
 	if (worker->dirty != NIL && worker->dirty_retry_at <= worker->now)
 		return true;
 	return worker->finished != NIL || worker->claims_done != NIL || worker->to_commit != NIL || worker->to_read != NIL ||
-		!dlist_is_empty(&worker->ready) || places_can_assign();
+		count_waits() || !dlist_is_empty(&worker->ready) || places_can_assign();
 }
 
 static long
@@ -499,6 +501,7 @@ turn(void)
 {
 	MemoryContextReset(worker->turn);
 	worker->now = GetCurrentTimestamp();
+	stats_progress();
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 		reload();
@@ -507,6 +510,7 @@ turn(void)
 	http_engine_run(worker->engine);
 	(void) results_commit();
 	run_ready();
+	count_turn();
 }
 
 static WaitEventSet *
@@ -550,7 +554,10 @@ echosync_worker_main(Datum arg)
 		report_state();
 		if (!busy())
 		{
-			(void) WaitEventSetWait(set, sleep_ms(), &event, 1, PG_WAIT_EXTENSION);
+			long		ms = sleep_ms();
+
+			stats_sleep(ms);
+			(void) WaitEventSetWait(set, ms, &event, 1, PG_WAIT_EXTENSION);
 			ResetLatch(MyLatch);
 		}
 	}

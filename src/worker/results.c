@@ -108,6 +108,18 @@ static Statement insert_refusals = {
 	TEXTARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
+/* What the log says of each hour, for echosync_status.  The time zone is UTC. */
+static Statement upsert_hours = {
+	.sql = "INSERT INTO @schema@.crm_sync_hours AS h (integration_id, hour, synced, failed)"
+	" SELECT u.id, pg_catalog.date_trunc('hour', pg_catalog.clock_timestamp()),"
+	" pg_catalog.sum(u.synced), pg_catalog.sum(u.failed)"
+	" FROM unnest($1, $2, $3) u(id, synced, failed) GROUP BY 1, 2"
+	" ON CONFLICT (integration_id, hour) DO UPDATE SET"
+	" synced = h.synced + excluded.synced, failed = h.failed + excluded.failed",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
+};
+
 /* A row that a backend is cancelling just now is its to delete. */
 static Statement delete_queue = {
 	.sql = "DELETE FROM @schema@.crm_sync_queue q USING ("
@@ -200,6 +212,7 @@ typedef struct Results
 	RowSet	   *settled;		/* attempts to delete */
 	RowSet	   *logs;
 	RowSet	   *refusals;
+	RowSet	   *hours;
 	RowSet	   *queue;
 	RowSet	   *dead;
 	RowSet	   *undead;
@@ -406,6 +419,17 @@ add_log(Results *results, const Job *job)
 		rowset_null(set);
 }
 
+static void
+add_hour(Results *results, const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+
+	rowset_row(results->hours);
+	rowset_uuid(results->hours, job->connection->id.data);
+	rowset_int4(results->hours, outcome->status == CRM_STATUS_SUCCESS);
+	rowset_int4(results->hours, outcome->status == CRM_STATUS_FAILED);
+}
+
 /* The log: refusals once, "unchanged" only for who asked, all else always. */
 static void
 log_outcome(Results *results, const Job *job, Verdict verdict)
@@ -416,7 +440,10 @@ log_outcome(Results *results, const Job *job, Verdict verdict)
 		(verdict == VERDICT_AGAIN && outcome->write == CRM_WRITE_NONE))
 		return;
 	if (outcome->status != CRM_STATUS_SKIPPED)
+	{
 		add_log(results, job);
+		add_hour(results, job);
+	}
 	else if (outcome->reason != REFUSAL_UNCHANGED)
 		add_refusal(results, job);
 	else if (job->session.requested_by_hand)
@@ -537,6 +564,7 @@ results_make(List *jobs)
 								TIMESTAMPTZOID, INT4OID});
 	results->refusals = rowset_make(8, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 									TIMESTAMPTZOID, TIMESTAMPTZOID});
+	results->hours = rowset_make(3, (Oid[]) {UUIDOID, INT4OID, INT4OID});
 	results->queue = rowset_make(3, (Oid[]) {UUIDOID, INT2OID, INT8OID});
 	results->dead = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, INT8OID, JSONBOID,
 								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID});
@@ -632,6 +660,7 @@ results_body(void *arg)
 	rowset_execute(results->attempts, &upsert_attempts);
 	rowset_execute(results->logs, &insert_logs);
 	rowset_execute(results->refusals, &insert_refusals);
+	rowset_execute(results->hours, &upsert_hours);
 	rowset_execute(results->dead, &insert_dead_letters);
 	rowset_execute(results->undead, &delete_dead_letters);
 	rowset_execute(results->runs, &update_runs);
@@ -673,10 +702,10 @@ settle_failure(Job *job, Verdict verdict)
 	{
 		if (job->first_sent_at != 0)
 			connection_count_failure(connection);
-		pg_atomic_fetch_add_u64(&worker->slot->failed, 1);
+		stats_add(STATS_FAILED);
 	}
 	else if (verdict == VERDICT_RETRY)
-		pg_atomic_fetch_add_u64(&worker->slot->retries, 1);
+		stats_add(STATS_RETRIES);
 }
 
 static void
@@ -702,7 +731,7 @@ settle_finished(Job *job)
 	{
 		connection->synced = true;
 		connection_mark_dirty(connection);
-		pg_atomic_fetch_add_u64(&worker->slot->synced, 1);
+		stats_add(STATS_SYNCED);
 	}
 
 	connection_ready(connection);

@@ -20,8 +20,10 @@
 #include "storage/shmem.h"
 #include "utils/memutils.h"
 
+#include "worker/backlog.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
+#include "worker/stats.h"
 
 const char *const worker_state_names[] = {
 	"none", "starting", "idle", "draining", "disabled", "no_key", "wrong_key", "copy",
@@ -45,7 +47,9 @@ shared_request_memory(void)
 		prev_shmem_request_hook();
 	RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
 	RequestAddinShmemSpace(mailbox_shared_size());
-	RequestNamedLWLockTranche("echosync", 2);
+	RequestAddinShmemSpace(backlog_shared_size());
+	RequestAddinShmemSpace(MAXALIGN(stats_shared_size()));
+	RequestNamedLWLockTranche("echosync", 3);
 }
 
 static void
@@ -65,6 +69,7 @@ shared_start_memory(void)
 		locks = GetNamedLWLockTranche("echosync");
 		shared_state->lock = &locks[0].lock;
 		shared_state->mail_lock = &locks[1].lock;
+		shared_state->backlog_lock = &locks[2].lock;
 		ConditionVariableInit(&shared_state->worker_changed);
 		pg_atomic_init_u64(&shared_state->suspect_until, 0);
 		for (int i = 0; i < SHARED_MAX_WORKERS; i++)
@@ -74,6 +79,7 @@ shared_start_memory(void)
 			SpinLockInit(&slot->mutex);
 			pg_atomic_init_u32(&slot->state, WORKER_STATE_NONE);
 			pg_atomic_init_u32(&slot->in_flight, 0);
+			pg_atomic_init_u64(&slot->due_at, 0);
 			pg_atomic_init_u64(&slot->requests, 0);
 			pg_atomic_init_u64(&slot->synced, 0);
 			pg_atomic_init_u64(&slot->failed, 0);
@@ -82,6 +88,8 @@ shared_start_memory(void)
 		}
 	}
 	mailbox_shared_startup();
+	backlog_shared_startup();
+	stats_shared_startup();
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -68,6 +68,8 @@ typedef struct WorkerSlot
 	/* written by the worker only */
 	pg_atomic_uint32 state;
 	pg_atomic_uint32 in_flight;
+	pg_atomic_uint64 due_at;	/* TimestampTz: its newest turn or, asleep, when
+								 * the next is due */
 	pg_atomic_uint64 requests;
 	pg_atomic_uint64 synced;
 	pg_atomic_uint64 failed;
@@ -79,6 +81,7 @@ typedef struct SharedState
 {
 	LWLock	   *lock;
 	LWLock	   *mail_lock;
+	LWLock	   *backlog_lock;	/* of backlog.c */
 	ConditionVariable worker_changed;	/* a worker attached or left */
 	pid_t		launcher_pid;
 	Latch	   *launcher_latch;

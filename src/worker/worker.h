@@ -22,6 +22,7 @@
 #include "worker/limits.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
+#include "worker/stats.h"
 
 /* Leads of one connection in work at once, and waiting for their time. */
 #define CONNECTION_MAX_ACTIVE 8
@@ -175,6 +176,10 @@ struct Connection
 	bool		timed;			/* in worker->timers */
 	TimestampTz wake_at;
 	TimestampTz used_at;
+
+	bool		counted;		/* had a counter before this claim: count.c */
+	bool		count_asked;
+	int64		counter;
 };
 
 typedef struct Worker
@@ -279,6 +284,13 @@ extern bool claim_load(Connection *connection);	/* read its row now */
 
 /* read.c: reading the leads of worker->to_read and beginning their sessions */
 extern void read_begin(void);
+
+/* count.c: the counters of what is queued */
+extern void count_tick(void);
+extern void count_turn(void);
+extern bool count_waits(void);
+extern void count_before_claim(List *connections);
+extern void count_after_claim(List *connections);
 
 /* results.c: writing down what happened */
 extern bool results_commit(void);

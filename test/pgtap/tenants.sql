@@ -122,8 +122,10 @@ INSERT INTO public.matrix VALUES
     ('echosync_capture()', 'open', 'sync.echosync_capture()', '39P01 %'),
     ('echosync_attach_leads(regclass,jsonb)', 'open', 'sync.echosync_attach_leads(''public.own_leads'')', 'ok'),
     ('echosync_detach_leads(regclass)', 'open', 'sync.echosync_detach_leads(''public.own_leads'')', '42704 %'),
+    ('echosync_queue_length(uuid)', 'open', 'sync.echosync_queue_length(gen_random_uuid())', 'ok'),
     ('echosync_level_monitor()', 'monitor', 'sync.echosync_level_monitor()', 'ok'),
     ('echosync_worker_list()', 'monitor', 'sync.echosync_worker_list()', 'ok'),
+    ('echosync_shared_metrics()', 'monitor', 'sync.echosync_shared_metrics()', 'ok'),
     ('echosync_doctor()', 'monitor', 'sync.echosync_doctor()', 'ok'),
     ('echosync_level_admin()', 'admin', 'sync.echosync_level_admin()', 'ok'),
     ('echosync_installation()', 'internal', 'sync.echosync_installation()', 'ok'),
@@ -131,6 +133,7 @@ INSERT INTO public.matrix VALUES
     ('echosync_wake(uuid)', 'internal', 'sync.echosync_wake(%1$L)', 'ok'),
     ('echosync_wake_now()', 'internal', 'sync.echosync_wake_now()', 'ok'),
     ('echosync_announce_status()', 'internal', 'sync.echosync_announce_status()', 'ok'),
+    ('echosync_count_queue()', 'internal', 'sync.echosync_count_queue()', 'ok'),
     ('echosync_targets_changed()', 'internal', 'sync.echosync_targets_changed()', 'ok'),
     ('echosync_grant(regrole,text)', 'internal', 'sync.echosync_grant(''tap_tenants_none'')', 'ok'),
     ('echosync_adopt()', 'internal', 'sync.echosync_adopt()', 'ok'),
@@ -175,7 +178,7 @@ SELECT is(public.outcome(l, u, 'SELECT ' || format(call, :'ann')), '42501 permis
   FROM public.present, unnest(ARRAY['tap_tenants_user', 'tap_tenants_monitor', 'tap_tenants_admin']) l, (VALUES ('ann'), (NULL)) v(u)
  WHERE kind = 'internal' OR (kind = 'admin' AND l <> 'tap_tenants_admin') OR (kind = 'monitor' AND l = 'tap_tenants_user')
     OR (kind IN ('id', 'open', 'user') AND l = 'tap_tenants_monitor'
-        AND proname NOT IN ('echosync_current_user_id', 'echosync_has_level', 'echosync_may_see', 'echosync_sees_all', 'echosync_require_user', 'echosync_attach_leads', 'echosync_detach_leads', 'echosync_capture'))
+        AND proname NOT IN ('echosync_current_user_id', 'echosync_has_level', 'echosync_may_see', 'echosync_sees_all', 'echosync_require_user', 'echosync_attach_leads', 'echosync_detach_leads', 'echosync_capture', 'echosync_queue_length'))
  ORDER BY signature, l;
 SELECT ok(public.outcome(l, u, 'SELECT ' || format(call, :'ann')) LIKE own, format('%s is for %s', signature, l))
   FROM public.present, unnest(ARRAY['tap_tenants_monitor', 'tap_tenants_admin']) l, (VALUES ('ann'), (NULL)) v(u)
@@ -195,6 +198,11 @@ SELECT is(public.outcome('tap_tenants_user', u, format('SELECT sync.echosync_%s_
 SELECT is(public.answer('tap_tenants_user', 'ann', format('SELECT count(*) FROM sync.echosync_sync_logs(id => %L)', :'bob')), '0', 'echosync_sync_logs, another''s id: no row');
 SELECT cmp_ok(public.answer('tap_tenants_user', 'ann', 'SELECT count(*) FROM sync.echosync_sync_logs()')::int, '>', 0, 'echosync_sync_logs: one''s own rows');
 SELECT is(public.answer('tap_tenants_user', 'ann', 'SELECT string_agg(DISTINCT user_id, '','') FROM sync.echosync_sync_logs()'), 'ann', 'echosync_sync_logs: and only those');
+-- How many leads wait for another's connection is not told; whether a counter is there or not.
+SELECT is(public.answer('tap_tenants_user', 'ann', format('SELECT coalesce(sync.echosync_queue_length(%L)::text, ''none'')', i)), a, format('echosync_queue_length, %s id', w))
+  FROM (VALUES (:'ann', '2', 'one''s own'), (:'bob', 'none', 'another''s'), (:'random', 'none', 'a random')) v(i, a, w);
+SELECT is(public.answer('tap_tenants_user', NULL, format('SELECT coalesce(sync.echosync_queue_length(%L)::text, ''none'')', :'bob')), 'none', 'echosync_queue_length, nobody');
+SELECT is(public.answer('tap_tenants_monitor', NULL, format('SELECT coalesce(sync.echosync_queue_length(%L)::text, ''none'')', :'bob')), '2', 'echosync_queue_length, monitor');
 -- Another's lead is not queued for oneself, nor looked at.
 SELECT is(public.answer('tap_tenants_user', 'ann', format('SELECT queued || '' '' || skipped FROM sync.echosync_manual_sync(%L, ''{2,77}'')', :'ann')), '0 2', 'echosync_manual_sync: another''s lead counts as none');
 SELECT is(public.outcome('tap_tenants_user', 'ann', format('SELECT sync.echosync_preview(%L, ''2'')', :'ann')), public.outcome('tap_tenants_user', 'ann', format('SELECT sync.echosync_preview(%L, ''77'')', :'ann')),
@@ -287,7 +295,7 @@ SELECT is(public.outcome('tap_tenants_' || l, u, 'SELECT sealed FROM sync.crm_cr
   FROM unnest(ARRAY['user', 'monitor', 'admin', 'none']) l, (VALUES ('ann'), (NULL)) v(u);
 GRANT ALL ON ALL TABLES IN SCHEMA sync TO tap_tenants_user, tap_tenants_monitor, tap_tenants_admin;
 SELECT is(public.answer('tap_tenants_' || l, u, format('SELECT count(*) FROM sync.%I', t)), '0', format('%s: granted by mistake to level %s, acting for %s, it shows nothing', t, l, coalesce(u, 'nobody')))
-  FROM unnest(ARRAY['user', 'monitor', 'admin']) l, (VALUES ('ann'), (NULL)) v(u), unnest(ARRAY['crm_credentials', 'crm_oauth_states', 'crm_disconnected', 'crm_instance', 'crm_sync_attempts', 'crm_sync_claims']) t;
+  FROM unnest(ARRAY['user', 'monitor', 'admin']) l, (VALUES ('ann'), (NULL)) v(u), unnest(ARRAY['crm_credentials', 'crm_oauth_states', 'crm_disconnected', 'crm_instance', 'crm_sync_attempts', 'crm_sync_claims', 'crm_sync_hours']) t;
 SELECT is(public.answer('tap_tenants_user', 'ann', format('WITH d AS (DELETE FROM sync.%I RETURNING 1) SELECT count(*) FROM d', relname)), '0', format('%s: DELETE granted by mistake reaches nothing', relname))
   FROM public.ext_relations WHERE relkind = 'r' AND relname NOT IN ('crm_instance', 'crm_sync_claims') ORDER BY relname;
 SELECT alike(public.answer('tap_tenants_user', 'ann', 'INSERT INTO sync.crm_sync_runs (integration_id, user_id, queued, skipped) VALUES (gen_random_uuid(), ''ann'', 0, 0)'), '42501 %row-level security%', 'INSERT granted by mistake is refused');
