@@ -547,7 +547,8 @@ connection_run(Connection *connection)
 		else
 		{
 			kind = JOB_MAIL;
-			if (!connection->stale)
+			/* Stale, but for its jobs: the status has just been read, and they must end. */
+			if (!connection->stale || connection->reload_blocked)
 			{
 				connection_release_jobs(connection);
 				connection->maybe_work = false;

@@ -236,6 +236,21 @@ $t->behaviour('pause and resume by hand', sub {
 	is_deeply([ changes($listener, $user, 'lofty', 1) ], ['paused>active'], 'listeners are told once');
 });
 
+$t->behaviour('paused in the middle of a lead, a connection goes on when it is resumed', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+
+	$t->knob($_, 'latency_ms', 400) for qw(lofty fub);
+	$t->lead($user, email => 'middle@example.com');
+	$t->wait_for_requests($user, $_, 1, method => 'GET') for qw(lofty fub);
+	$t->sql_as($user, "SELECT echosync_pause('$user->{$_}')") for qw(lofty fub);
+	$t->wait_for_sql('SELECT in_flight = 0 FROM echosync_workers WHERE database = current_database()');
+	is($t->queued($user), '2', 'the lead waits, in both');
+	$t->knob($_, 'latency_ms', 0) for qw(lofty fub);
+	$t->sql_as($user, "SELECT echosync_resume('$user->{$_}')") for qw(lofty fub);
+	$t->drain($user, 20);
+	is_deeply($t->tally($user, $_), $t->all_once(1), "$LABEL{$_}: it is sent, once") for qw(lofty fub);
+});
+
 $t->behaviour('a change that is taken back is not told of', sub {
 	my $user = $t->user(lofty => 1);
 
