@@ -22,8 +22,10 @@
 #include "utils/uuid.h"
 
 #include "api/enqueue.h"
+#include "api/estimate.h"
 #include "api/identity.h"
 #include "db/lead_sources.h"
+#include "worker/backlog.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_manual_sync);
@@ -31,7 +33,7 @@ PG_FUNCTION_INFO_V1(echosync_manual_sync);
 #define MANUAL_BATCH 1000
 
 static Statement find_integration = {
-	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings"
+	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings, (i).status"
 	" FROM @schema@.echosync_find_integration($1) AS i",
 	.nargs = 1,
 	.argtypes = {UUIDOID}
@@ -61,6 +63,7 @@ static Statement select_waiting = {
 typedef struct ManualRun
 {
 	Target		target;
+	bool		active;			/* is its connection? */
 	Enqueue    *enqueue;
 	ArrayType  *lead_ids;		/* NULL: all */
 	HTAB	   *found;			/* of the asked-for ids; NULL without any */
@@ -68,10 +71,11 @@ typedef struct ManualRun
 } ManualRun;
 
 static void
-load_target(Target *target, Datum id)
+load_target(ManualRun *run, Datum id)
 {
 	statement_execute(&find_integration, &id, NULL, true, 0);
-	target_from_row(0, target);
+	target_from_row(0, &run->target);
+	run->active = strcmp(spi_text(0, 5), "active") == 0;
 }
 
 /* Which of these leads wait already?  Sets lead_ids[i] to NULL for them. */
@@ -255,6 +259,40 @@ finish_run(const ManualRun *run)
 	statement_execute(&update_run, values, NULL, false, 0);
 }
 
+/* How long it will take: with those that wait for this connection already. */
+static void
+tell_expected_time(const ManualRun *run)
+{
+	const CrmProvider *provider = run->target.provider;
+	pg_uuid_t  *id = (pg_uuid_t *) run->target.id;
+	int64		leads = run->enqueue->n_queued;
+	Backlog		waiting;
+	Estimate	estimate;
+
+	if (leads == 0 || provider == NULL)
+		return;
+	if (!run->active)
+	{
+		ereport(NOTICE,
+				(errmsg("%lld leads queued", (long long) leads),
+				 errdetail("The connection is not active: they wait."),
+				 errhint("See echosync_status.status_reason; echosync_resume() goes on sending.")));
+		return;
+	}
+	estimate_lead(provider, id, &estimate);
+	if (backlog_read(id, &waiting))
+		leads += Max(waiting.queued, 0);
+	if (leads * estimate.seconds < 1)
+		return;
+	ereport(NOTICE,
+			(errmsg("%lld leads queued, expected to take about %s",
+					(long long) run->enqueue->n_queued, estimate_words(leads * estimate.seconds)),
+			 errdetail("%s allows %d calls in %d s, and a new lead needs %d.",
+					   provider->label, estimate.limit, estimate.window_ms / 1000, provider->calls_per_lead),
+			 errhint("SELECT done, total, estimated_finish FROM echosync_runs WHERE run_id = %lld \\watch 10",
+					 (long long) run->enqueue->run_id)));
+}
+
 Datum
 echosync_manual_sync(PG_FUNCTION_ARGS)
 {
@@ -274,7 +312,7 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	db_use_extension();
-	load_target(&run.target, PG_GETARG_DATUM(0));
+	load_target(&run, PG_GETARG_DATUM(0));
 	if (!PG_ARGISNULL(1))
 	{
 		run.lead_ids = PG_GETARG_ARRAYTYPE_P(1);
@@ -290,6 +328,7 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 		try_source(&run, lfirst(lc));
 	refuse_missing(&run);
 	finish_run(&run);
+	tell_expected_time(&run);
 
 	values[0] = Int64GetDatum(run.enqueue->run_id);
 	values[1] = Int64GetDatum(run.enqueue->n_queued);

@@ -254,6 +254,7 @@ struct CrmProvider
 
 	const CrmLimit *limits;
 	int			n_limits;
+	int			calls_per_lead; /* a new one with phone and e-mail; for estimates */
 
 	/* Define the server settings of this CRM (settings.h); once, from _PG_init. */
 	void		(*define_settings) (void);

@@ -260,6 +260,7 @@ const CrmProvider followupboss_provider = {
 	.define_settings = fub_define_settings,
 	.configure = fub_configure,
 	.starting_limit = fub_starting_limit,
+	.calls_per_lead = 5,		/* three searches, checkDuplicate, create */
 	.authorize = fub_authorize,
 	.check_api_key = fub_check_api_key,
 	.authorize_url = fub_authorize_url,

@@ -322,6 +322,7 @@ const CrmProvider lofty_provider =
 	.define_settings = lofty_define_settings,
 	.configure = lofty_configure,
 	.starting_limit = lofty_starting_limit,
+	.calls_per_lead = 3,		/* two searches, create */
 	.authorize = lofty_authorize,
 	.check_api_key = lofty_check_api_key,
 	.begin = lofty_begin,

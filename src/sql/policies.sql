@@ -51,6 +51,7 @@ DECLARE
     everybody CONSTANT text[] := ARRAY[
         'echosync_current_user_id()', 'echosync_has_level(text)', 'echosync_sees_all(text)',
         'echosync_may_see(text, text)', 'echosync_require_user()', 'echosync_capture()', 'echosync_queue_length(uuid)',
+        'echosync_lead_seconds(uuid, text)',
         'echosync_attach_leads(regclass, jsonb)', 'echosync_detach_leads(regclass)'];
     user_functions CONSTANT text[] := ARRAY[
         'echosync_connect(text, text, jsonb)', 'echosync_settings_merge(jsonb, jsonb, text)',

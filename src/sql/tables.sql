@@ -184,7 +184,8 @@ CREATE TABLE crm_sync_hours (
     failed bigint NOT NULL,
     PRIMARY KEY (integration_id, hour)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
-COMMENT ON TABLE crm_sync_hours IS 'How many log rows with status success and failed each hour brought, so that echosync_status need not read the log. Kept for two days.';
+CREATE INDEX crm_sync_hours_hour ON crm_sync_hours (hour);
+COMMENT ON TABLE crm_sync_hours IS 'How many log rows with status success and failed each hour brought, so that echosync_status need not read the log. Kept for a day.';
 COMMENT ON COLUMN crm_sync_hours.hour IS 'When the hour began, by UTC.';
 
 CREATE TABLE crm_sync_runs (

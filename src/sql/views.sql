@@ -38,14 +38,31 @@ COMMENT ON COLUMN echosync_status.failed IS 'Dead letters.';
 COMMENT ON COLUMN echosync_status.synced_24h IS 'Log rows with status success, of this hour and the 23 before it.';
 COMMENT ON COLUMN echosync_status.failed_24h IS 'Log rows with status failed, of this hour and the 23 before it.';
 
+CREATE FUNCTION echosync_lead_seconds(id uuid, crm_type text) RETURNS double precision
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_lead_seconds(uuid, text) IS 'How long a new lead with phone and e-mail takes at the limit of its CRM. Read it as echosync_runs.estimated_finish.';
+
+/* What is left of a run, and of the connection's runs before it. */
 CREATE VIEW echosync_runs WITH (security_barrier) AS
 SELECT r.id AS run_id, r.integration_id, r.user_id, r.queued, r.skipped,
        r.synced, r.failed, r.skipped_later,
        r.synced + r.failed + r.skipped_later AS done, r.queued AS total,
-       r.started_at, r.finished_at
+       r.started_at, r.finished_at, e.seconds_left,
+       clock_timestamp() + make_interval(secs => e.seconds_left) AS estimated_finish
   FROM crm_sync_runs r
+  LEFT JOIN crm_integrations i ON i.id = r.integration_id
+ CROSS JOIN LATERAL (SELECT CASE WHEN r.finished_at IS NULL AND i.status = 'active' THEN
+           round(greatest(extract(epoch FROM i.not_before - clock_timestamp()), 0)
+                 + (SELECT sum(b.queued - b.synced - b.failed - b.skipped_later) FROM crm_sync_runs b
+                     WHERE b.user_id = r.user_id AND b.id <= r.id
+                       AND b.integration_id = r.integration_id AND b.finished_at IS NULL)
+                   * echosync_lead_seconds(i.id, i.crm_type))
+           END) e(seconds_left)
  WHERE echosync_may_see(r.user_id, 'monitor');
 COMMENT ON VIEW echosync_runs IS 'Manual runs and how far they are: done of total.';
+COMMENT ON COLUMN echosync_runs.seconds_left IS 'If each lead that is left were new, with phone and e-mail, and no live change came in between: leads, of this run and those of the connection before it, times the calls that the CRM needs, at the limit that it has told or that is set. Leads that the CRM has already are quicker. Null when finished, and while the connection is paused or its credential refused.';
+COMMENT ON COLUMN echosync_runs.estimated_finish IS 'Now and seconds_left.';
 
 CREATE VIEW echosync_dead_letters WITH (security_barrier) AS
 SELECT d.integration_id, d.lead_id, d.user_id, i.crm_type, d.queued_at, d.failed_at,

@@ -13,6 +13,7 @@
 #include "worker/worker.h"
 
 #define LOG_BATCH 1000
+#define LOG_PAUSE_MS 100		/* between batches */
 #define LOG_EVERY_MS (60 * 60 * 1000)
 
 /* Claims found at start were left by a worker that crashed: count it. */
@@ -36,14 +37,30 @@ static Statement drop_claims = {
 	.argtypes = {INT4OID}
 };
 
-/* Oldest first, by the primary key: a batch costs what it deletes. */
+/*
+ * Oldest first, by the primary key, from where the batch before ended: a batch
+ * costs what it deletes.  A row that somebody holds is left for another time.
+ */
 static Statement delete_old_logs = {
 	.sql = "DELETE FROM @schema@.crm_sync_logs l USING ("
-	" SELECT o.id FROM @schema@.crm_sync_logs o ORDER BY o.id LIMIT $2) oldest"
-	" WHERE l.id = oldest.id"
-	" AND l.logged_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(days => $1)",
-	.nargs = 2,
-	.argtypes = {INT4OID, INT8OID}
+	" SELECT h.id FROM (SELECT o.id, o.logged_at FROM @schema@.crm_sync_logs o"
+	" WHERE o.id > $3 ORDER BY o.id LIMIT $2) oldest"
+	" JOIN @schema@.crm_sync_logs h ON h.id = oldest.id"
+	" WHERE oldest.logged_at < pg_catalog.clock_timestamp() - pg_catalog.make_interval(days => $1)"
+	" FOR UPDATE OF h SKIP LOCKED) held"
+	" WHERE l.id = held.id RETURNING l.id",
+	.nargs = 3,
+	.argtypes = {INT4OID, INT8OID, INT8OID}
+};
+
+static Statement delete_old_hours = {
+	.sql = "DELETE FROM @schema@.crm_sync_hours s USING ("
+	" SELECT h.integration_id, h.hour FROM @schema@.crm_sync_hours h"
+	" WHERE h.hour < pg_catalog.clock_timestamp() - interval '25 hours'"
+	" ORDER BY h.hour LIMIT $1 FOR UPDATE SKIP LOCKED) old"
+	" WHERE s.integration_id = old.integration_id AND s.hour = old.hour",
+	.nargs = 1,
+	.argtypes = {INT8OID}
 };
 
 /* What is remembered of leads that no longer wait for anything. */
@@ -90,33 +107,79 @@ housekeeping_leave(void)
 	(void) worker_transaction("echosync: ending", leave_body, NULL);
 }
 
-static void
-logs_body(void *arg)
-{
-	Datum		values[2];
+/* Old rows are deleted in batches: where it has come to. */
+static TimestampTz next_start = 0;	/* of a new pass, each hour */
+static TimestampTz next_batch = 0;	/* 0: no pass is under way */
+static int64 after_log;		/* the pass has deleted log rows up to here */
 
+static bool
+delete_logs(void)
+{
+	Datum		values[3];
+
+	if (echosync_log_retention == 0)
+		return false;
 	values[0] = Int32GetDatum(echosync_log_retention);
 	values[1] = Int64GetDatum(LOG_BATCH);
+	values[2] = Int64GetDatum(after_log);
 	statement_execute(&delete_old_logs, values, NULL, false, 0);
-	*(bool *) arg = SPI_processed == LOG_BATCH;
-	if (SPI_processed < LOG_BATCH)
+	for (uint64 i = 0; i < SPI_processed; i++)
+		after_log = Max(after_log, spi_int64(i, 1, 0));
+	return SPI_processed > 0;
+}
+
+static bool
+delete_hours(void)
+{
+	Datum		value = Int64GetDatum(LOG_BATCH);
+
+	statement_execute(&delete_old_hours, &value, NULL, false, 0);
+	return SPI_processed > 0;
+}
+
+static void
+batch_body(void *arg)
+{
+	bool	   *more = arg;
+
+	*more = delete_logs() || delete_hours();
+	if (!*more)
 		statement_execute(&delete_stale_attempts, NULL, NULL, false, 0);
 }
 
 /*
- * Called every tick.  One batch of old log rows an hour, or a tick while there
- * are more: never a long transaction.
+ * Called every tick: begin to delete what is old, once an hour, and when the
+ * age at which it is has been changed.
  */
 void
 housekeeping_tick(void)
 {
-	static TimestampTz next_logs = 0;
-	bool		more = false;
+	static int	retention = 0;
 
 	connections_evict();
-	if (echosync_log_retention == 0 || worker->index != 0 || worker->now < next_logs)
+	if (worker->index != 0 || next_batch != 0 ||
+		(worker->now < next_start && retention == echosync_log_retention))
 		return;
-	(void) worker_transaction("echosync: deleting old log rows", logs_body, &more);
-	if (!more)
-		next_logs = TimestampTzPlusMilliseconds(worker->now, LOG_EVERY_MS);
+	retention = echosync_log_retention;
+	after_log = PG_INT64_MIN;
+	next_batch = worker->now;
+	next_start = TimestampTzPlusMilliseconds(worker->now, LOG_EVERY_MS);
+}
+
+TimestampTz
+housekeeping_next(void)
+{
+	return next_batch;
+}
+
+/* A batch a time, in a transaction of its own, with leads served in between. */
+void
+housekeeping_turn(void)
+{
+	bool		more = false;
+
+	if (next_batch == 0 || next_batch > worker->now)
+		return;
+	(void) worker_transaction("echosync: deleting old log rows", batch_body, &more);
+	next_batch = more ? TimestampTzPlusMilliseconds(worker->now, LOG_PAUSE_MS) : 0;
 }

@@ -36,6 +36,7 @@
 #include "worker/launcher.h"
 #include "worker/shared.h"
 #include "worker/step_aside.h"
+#include "worker/wait_event.h"
 
 #define LAUNCHER_TICK_MS 60000
 #define RESTART_FIRST_MS 1000
@@ -443,7 +444,7 @@ launcher_attach(void)
 	{
 		CHECK_FOR_INTERRUPTS();
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 100, PG_WAIT_EXTENSION);
+						 100, wait_event(WAIT_LAUNCHER));
 		ResetLatch(MyLatch);
 	}
 }
@@ -487,7 +488,7 @@ echosync_launcher_main(Datum arg)
 			next = next_scan;
 		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Max(timeout, 10), PG_WAIT_EXTENSION);
+						 Max(timeout, 10), wait_event(WAIT_LAUNCHER));
 		ResetLatch(MyLatch);
 	}
 }

@@ -24,6 +24,7 @@
 
 #include "worker/mailbox.h"
 #include "worker/shared.h"
+#include "worker/wait_event.h"
 
 #define MAILBOX_SLOTS 16
 #define MAILBOX_WORKER_WAIT_MS 5000
@@ -133,7 +134,7 @@ mailbox_wait(int n, TimestampTz deadline)
 			return false;
 		/* The second's timeout covers a worker that was replaced meanwhile. */
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(left, MAILBOX_LOOK_MS), PG_WAIT_EXTENSION);
+						 Min(left, MAILBOX_LOOK_MS), wait_event(WAIT_ANSWER));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (state == MAIL_STATE_POSTED)

@@ -32,6 +32,7 @@
 #include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "worker/wait_event.h"
 #include "worker/worker.h"
 
 #define TICK_MS 60000
@@ -482,6 +483,8 @@ sleep_ms(void)
 		due = Min(due, worker->commit_retry_at);
 	if (worker->dirty != NIL)
 		due = Min(due, worker->dirty_retry_at);
+	if (housekeeping_next() != 0)
+		due = Min(due, housekeeping_next());
 	ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
 	return http >= 0 ? Min(ms, http) : ms;
 }
@@ -494,6 +497,27 @@ report_state(void)
 	pg_atomic_write_u32(&worker->slot->in_flight, in_flight);
 	if (worker->may_send)
 		worker_set_state(in_flight > 0 ? WORKER_STATE_DRAINING : WORKER_STATE_IDLE);
+}
+
+/* What pg_stat_activity says of a worker that waits. */
+static void
+report_waiting(void)
+{
+	int			in_flight = http_engine_in_flight(worker->engine);
+	TimestampTz due = connections_next_due();
+	char		text[100];
+
+	if (in_flight > 0)
+		snprintf(text, sizeof(text), "echosync: %d requests under way", in_flight);
+	else if (!worker->may_send)
+		snprintf(text, sizeof(text), "echosync: not sending, %s",
+				 worker_state_names[pg_atomic_read_u32(&worker->slot->state)]);
+	else if (due != 0)
+		snprintf(text, sizeof(text), "echosync: waiting for a limit, a retry or a probe until %s",
+				 timestamptz_to_str(due));
+	else
+		snprintf(text, sizeof(text), "echosync: waiting for queued leads");
+	pgstat_report_activity(in_flight > 0 ? STATE_RUNNING : STATE_IDLE, text);
 }
 
 static void
@@ -511,6 +535,7 @@ turn(void)
 	(void) results_commit();
 	run_ready();
 	count_turn();
+	housekeeping_turn();
 }
 
 static WaitEventSet *
@@ -557,7 +582,8 @@ echosync_worker_main(Datum arg)
 			long		ms = sleep_ms();
 
 			stats_sleep(ms);
-			(void) WaitEventSetWait(set, ms, &event, 1, PG_WAIT_EXTENSION);
+			report_waiting();
+			(void) WaitEventSetWait(set, ms, &event, 1, wait_event(WAIT_WORKER));
 			ResetLatch(MyLatch);
 		}
 	}

@@ -24,6 +24,7 @@
 #include "worker/mailbox.h"
 #include "worker/shared.h"
 #include "worker/stats.h"
+#include "worker/wait_event.h"
 
 const char *const worker_state_names[] = {
 	"none", "starting", "idle", "draining", "disabled", "no_key", "wrong_key", "copy",
@@ -151,7 +152,10 @@ shared_wake_database(Oid database, const pg_uuid_t *integrations, int n, bool al
 		}
 		SpinLockRelease(&slot->mutex);
 		if (mine)
+		{
+			stats_due_now(slot);
 			SetLatch(slot->latch);
+		}
 	}
 	LWLockRelease(shared_state->lock);
 	if (!any)
@@ -211,7 +215,7 @@ shared_wait_for_worker(Oid database, int timeout_ms)
 
 		if (left <= 0)
 			break;
-		ConditionVariableTimedSleep(&shared_state->worker_changed, left, PG_WAIT_EXTENSION);
+		ConditionVariableTimedSleep(&shared_state->worker_changed, left, wait_event(WAIT_WORKER_START));
 	}
 	ConditionVariableCancelSleep();
 	return found;

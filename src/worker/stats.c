@@ -190,3 +190,12 @@ stats_sleep(long ms)
 	pg_atomic_write_u64(&worker->slot->due_at,
 						TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms));
 }
+
+void
+stats_due_now(WorkerSlot *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if ((TimestampTz) pg_atomic_read_u64(&slot->due_at) > now)
+		pg_atomic_write_u64(&slot->due_at, now);
+}

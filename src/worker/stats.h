@@ -15,6 +15,8 @@
 #include "port/atomics.h"
 #include "utils/timestamp.h"
 
+#include "worker/shared.h"
+
 #define STATS_MAX_CRMS 8
 #define STATS_MAX_BUCKETS 16
 
@@ -67,5 +69,8 @@ extern void stats_observe(StatsHistogram histogram, const char *crm_type, int64 
 extern void stats_clock(const char *crm_type, int64 difference_ms);
 extern void stats_progress(void);	/* at the top of each turn */
 extern void stats_sleep(long ms);	/* before waiting for so long */
+
+/* By whoever wakes a worker: it is late from now on. */
+extern void stats_due_now(WorkerSlot *slot);
 
 #endif							/* ECHOSYNC_STATS_H */

@@ -300,6 +300,8 @@ extern void results_drop_claims(void);	/* in a transaction */
 extern void housekeeping_recover(void);
 extern void housekeeping_leave(void);
 extern void housekeeping_tick(void);
+extern void housekeeping_turn(void);
+extern TimestampTz housekeeping_next(void);	/* 0: not before a tick */
 
 /* mail.c: what backends ask for; token refresh */
 extern void mail_take_all(void);

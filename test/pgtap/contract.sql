@@ -106,7 +106,7 @@ SELECT has_column('sync', r::name, c::name, format('%s.%s', r, c))
                ('crm_lead_links', ARRAY['integration_id', 'lead_id', 'crm_record_id']),
                ('crm_sync_queue', ARRAY['integration_id', 'lead_id', 'user_id']),
                ('echosync_dead_letters', ARRAY['integration_id', 'lead_id', 'user_id']),
-               ('echosync_runs', ARRAY['run_id', 'queued', 'skipped', 'done', 'total'])) v(r, columns), unnest(columns) c;
+               ('echosync_runs', ARRAY['run_id', 'queued', 'skipped', 'done', 'total', 'seconds_left', 'estimated_finish'])) v(r, columns), unnest(columns) c;
 SELECT col_type_is('sync', r::name, c::name, 'text', format('%s.%s is text, whatever the application''s key is', r, c))
   FROM (VALUES ('crm_integrations', 'user_id'), ('crm_sync_queue', 'user_id'), ('crm_sync_queue', 'lead_id'), ('crm_sync_logs', 'user_id'),
                ('crm_sync_logs', 'lead_id'), ('crm_lead_links', 'lead_id'), ('crm_lead_links', 'crm_record_id')) v(r, c);

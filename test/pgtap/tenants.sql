@@ -123,6 +123,7 @@ INSERT INTO public.matrix VALUES
     ('echosync_attach_leads(regclass,jsonb)', 'open', 'sync.echosync_attach_leads(''public.own_leads'')', 'ok'),
     ('echosync_detach_leads(regclass)', 'open', 'sync.echosync_detach_leads(''public.own_leads'')', '42704 %'),
     ('echosync_queue_length(uuid)', 'open', 'sync.echosync_queue_length(gen_random_uuid())', 'ok'),
+    ('echosync_lead_seconds(uuid,text)', 'open', 'sync.echosync_lead_seconds(gen_random_uuid(), ''lofty'')', 'ok'),
     ('echosync_level_monitor()', 'monitor', 'sync.echosync_level_monitor()', 'ok'),
     ('echosync_worker_list()', 'monitor', 'sync.echosync_worker_list()', 'ok'),
     ('echosync_shared_metrics()', 'monitor', 'sync.echosync_shared_metrics()', 'ok'),
@@ -178,7 +179,7 @@ SELECT is(public.outcome(l, u, 'SELECT ' || format(call, :'ann')), '42501 permis
   FROM public.present, unnest(ARRAY['tap_tenants_user', 'tap_tenants_monitor', 'tap_tenants_admin']) l, (VALUES ('ann'), (NULL)) v(u)
  WHERE kind = 'internal' OR (kind = 'admin' AND l <> 'tap_tenants_admin') OR (kind = 'monitor' AND l = 'tap_tenants_user')
     OR (kind IN ('id', 'open', 'user') AND l = 'tap_tenants_monitor'
-        AND proname NOT IN ('echosync_current_user_id', 'echosync_has_level', 'echosync_may_see', 'echosync_sees_all', 'echosync_require_user', 'echosync_attach_leads', 'echosync_detach_leads', 'echosync_capture', 'echosync_queue_length'))
+        AND proname NOT IN ('echosync_current_user_id', 'echosync_has_level', 'echosync_may_see', 'echosync_sees_all', 'echosync_require_user', 'echosync_attach_leads', 'echosync_detach_leads', 'echosync_capture', 'echosync_queue_length', 'echosync_lead_seconds'))
  ORDER BY signature, l;
 SELECT ok(public.outcome(l, u, 'SELECT ' || format(call, :'ann')) LIKE own, format('%s is for %s', signature, l))
   FROM public.present, unnest(ARRAY['tap_tenants_monitor', 'tap_tenants_admin']) l, (VALUES ('ann'), (NULL)) v(u)

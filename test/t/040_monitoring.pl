@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use EchosyncFaults;
+use IPC::Run;
 use Test::More;
 
 my $t = EchosyncFaults->start(conf => "max_prepared_transactions = 2\n");
@@ -190,6 +191,157 @@ $t->behaviour('a prepared transaction is missed until its rows are delivered', s
 	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
 	$t->lead($user);
 	counter_is($user, 'lofty', 1, 'from then on it is exact again');
+});
+
+sub metric
+{
+	my ($name, $labels) = @_;
+
+	return $t->sql("SELECT value FROM echosync_metrics WHERE name = '$name' AND labels = '" . ($labels || '{}') . "'");
+}
+
+$t->behaviour('histograms and totals say what was done, and outlive the worker', sub {
+	my $user = $t->user(lofty => 1);
+	my %before = map { $_ => metric($_) } qw(echosync_requests_total echosync_synced_total);
+	my $crm = '{"crm": "lofty"}';
+	my ($ages, $answers, $sum) = map { metric($_, $crm) }
+	  qw(echosync_queue_age_seconds_count echosync_crm_answer_seconds_count echosync_crm_answer_seconds_sum);
+	my $quick = '{"crm": "lofty", "le": "0.25"}';
+	my $quick_before = metric('echosync_crm_answer_seconds_bucket', $quick);
+	my $mark = $t->mark;
+
+	$t->knob('lofty', 'latency_ms', 300);
+	$t->leads($user, 5);
+	$t->drain($user);
+	my $requests = $t->requests($user, 'lofty', since => $mark);
+	is(metric('echosync_queue_age_seconds_count', $crm) - $ages, 5, 'the ages of five leads');
+	is(metric('echosync_crm_answer_seconds_count', $crm) - $answers, $requests, 'an answer for each request');
+	is(metric('echosync_requests_total') - $before{echosync_requests_total}, $requests, 'requests');
+	is(metric('echosync_synced_total') - $before{echosync_synced_total}, 5, 'leads');
+	for my $name (qw(echosync_queue_age_seconds echosync_crm_answer_seconds))
+	{
+		my @buckets = $t->rows("SELECT labels->>'le' AS le, value FROM echosync_metrics WHERE name = '${name}_bucket'"
+			  . " AND labels->>'crm' = 'lofty' ORDER BY replace(labels->>'le', '+Inf', 'Infinity')::float8");
+
+		is($buckets[-1]{le}, '+Inf', "$name: a bucket for all");
+		is($buckets[-1]{value}, metric("${name}_count", $crm), 'which has all');
+		is(scalar(grep { $buckets[$_]{value} < $buckets[ $_ - 1 ]{value} } 1 .. $#buckets), 0, 'and each has what those below have');
+	}
+	is(metric('echosync_crm_answer_seconds_bucket', $quick), $quick_before, 'answers that took 0.3 s are above 0.25');
+	cmp_ok(metric('echosync_crm_answer_seconds_sum', $crm) - $sum, '>=', 0.3 * $requests, 'and in the sum');
+
+	my $total = metric('echosync_requests_total');
+	my ($pid) = $t->worker_pids;
+	$t->sql("SELECT pg_terminate_backend($pid)");
+	$t->wait_until('another worker is there', sub { my ($now) = $t->worker_pids; $now && $now != $pid });
+	is($t->sql('SELECT requests FROM echosync_workers WHERE database = current_database()'), '0', 'a new worker has done nothing');
+	is(metric('echosync_requests_total'), $total, 'but the total stands');
+	is(metric('echosync_queue_age_seconds_count', $crm) - $ages, 5, 'and the histogram');
+});
+
+$t->behaviour('pg_stat_activity says what the worker is doing', sub {
+	my $user = $t->user(fub => 1);
+	my $doing = "SELECT concat_ws('|', application_name, state, wait_event_type, query) FROM pg_stat_activity"
+	  . " WHERE backend_type = 'echosync worker' AND datname = current_database()";
+
+	$t->wait_for_sql($doing, 'echosync worker|idle|Extension|echosync: waiting for queued leads');
+	$t->fault_for($user, 'fub', {}, { type => 'hang' }, times => -1);
+	$t->lead($user);
+	$t->wait_for_sql($doing, 'echosync worker|active|Extension|echosync: 1 requests under way');
+	is($t->sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'echosync worker' AND xact_start IS NOT NULL"), '0', 'and no transaction is open meanwhile');
+	$t->wait_until('it waits for its probe', sub {
+		$t->sql($doing) =~ /^echosync worker\|idle\|Extension\|echosync: waiting for a limit, a retry or a probe until 20/;
+	});
+	$t->clear_faults;
+	$t->drain($user);
+	$t->configure('echosync.enabled' => 'off');
+	$t->wait_for_sql($doing, 'echosync worker|idle|Extension|echosync: not sending, disabled');
+	$t->deconfigure('echosync.enabled');
+});
+
+$t->behaviour('a worker that does not go round is seen', sub {
+	my $user = $t->user(lofty => 1);
+
+	cmp_ok(metric('echosync_worker_progress_seconds'), '<', 60, 'one that sleeps with nothing to do makes progress');
+	my $pid = $t->wait_for_worker;
+	kill 'STOP', $pid or die "could not stop $pid\n";
+	eval {
+		$t->lead($user);
+		$t->wait_for_sql("SELECT value > 2 FROM echosync_metrics WHERE name = 'echosync_worker_progress_seconds'");
+		pass('one that does not wake when it should makes none');
+		is(metric('echosync_worker_up'), 1, 'although it is there');
+		1;
+	} or fail($@);
+	kill 'CONT', $pid;
+	$t->drain($user);
+	$t->wait_for_sql("SELECT value < 1 FROM echosync_metrics WHERE name = 'echosync_worker_progress_seconds'");
+});
+
+$t->behaviour('echosync_runs and a manual sync say how long it will take', sub {
+	my $user = $t->user(lofty => 1);
+	my $runs = "FROM echosync_runs WHERE integration_id = '$user->{lofty}'";
+	my ($out, $said) = ('', '');
+
+	$t->sql("SET echosync.capture = off; INSERT INTO leads (user_id, phone, first_name, risk_score)"
+		  . " SELECT '$user->{id}', (8017000000 + i)::text, 'Run', 5 FROM generate_series(1, 60) i");
+	$t->configure('echosync.lofty_rate_limit' => 10);
+	$t->knob('lofty', 'rate_limits_off', FALSE);
+	IPC::Run::run([ 'psql', '-XAtq', '-d', $t->node->connstr('postgres') . ' user=app', '-f', '-' ],
+		'<', \"SET echosync.user_id = '$user->{id}'; SELECT queued FROM echosync_manual_sync('$user->{lofty}')",
+		'>', \$out, '2>', \$said);
+	is($out, "60\n", 'sixty leads are queued');
+	like($said, qr/NOTICE:  60 leads queued, expected to take about 19 minutes/, 'three calls each, at ten a minute');
+	like($said, qr/DETAIL:  Lofty allows 10 calls in 60 s, and a new lead needs 3\./, 'it says why');
+	my ($watch) = $said =~ /HINT:  (SELECT .*) \\watch 10/;
+	my ($run) = $t->rows_as($user, $watch);
+	is($run->{total}, 60, 'what it says to watch can be watched');
+	$t->wait_for_sql("SELECT done >= 1 $runs");
+	($run) = $t->rows("SELECT done, total, seconds_left, estimated_finish - clock_timestamp() BETWEEN"
+		  . " make_interval(secs => seconds_left - 5) AND make_interval(secs => seconds_left + 5) AS agree $runs");
+	cmp_ok(abs($run->{seconds_left} - 18.9 * (60 - $run->{done})), '<', 70, 'the run says how long what is left takes');
+	is($run->{agree}, TRUE, 'and until when');
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	is($t->sql("SELECT seconds_left IS NULL $runs"), 't', 'while it is paused nobody knows');
+	$t->sql_as($user, "SELECT echosync_disconnect('$user->{lofty}')");
+	is($t->sql("SELECT finished_at IS NOT NULL AND seconds_left IS NULL $runs"), 't', 'disconnected, it is over');
+
+	# One that the limits leave alone.
+	$t->configure('echosync.lofty_rate_limit' => 1000000);
+	$t->knob('lofty', 'rate_limits_off', TRUE);
+	my $quick = $t->user(lofty => 1);
+	$t->leads($quick, 3);
+	$t->drain($quick);
+	$t->sql_as($quick, "SELECT echosync_manual_sync('$quick->{lofty}')");
+	$t->drain($quick);
+	is($t->sql("SELECT done || ' ' || total || ' ' || (finished_at IS NOT NULL AND seconds_left IS NULL)"
+		  . " FROM echosync_runs WHERE integration_id = '$quick->{lofty}'"), '3 3 true', 'a run that is done has nothing left');
+});
+
+$t->behaviour('old log rows go in small batches, the rest stays, and nobody waits', sub {
+	my $user = $t->user(lofty => 1);
+	my $old = sub { return $t->sql("SELECT count(*) FROM crm_sync_logs WHERE lead_id = 'old'") };
+
+	$t->sql("INSERT INTO crm_sync_logs (id, integration_id, user_id, crm_type, lead_id, sync_type, action, status, logged_at)"
+		  . " SELECT i - 10000, '$user->{lofty}', '$user->{id}', 'lofty', CASE WHEN i <= 5000 THEN 'old' ELSE 'young' END,"
+		  . " 'auto', 'none', 'skipped', now() - make_interval(days => CASE WHEN i <= 5000 THEN 6 ELSE 3 END)"
+		  . ' FROM generate_series(1, 5010) i');
+	$t->sql("INSERT INTO crm_sync_hours (integration_id, hour, synced, failed) VALUES ('$user->{lofty}', now() - interval '30 hours', 1, 0)");
+	my $holder = $t->session;
+	$holder->query_safe('BEGIN; SELECT FROM crm_sync_logs WHERE id = -9999 FOR UPDATE');
+	$t->configure('echosync.log_retention' => 5);
+	$t->lead($user);
+	$t->drain($user);
+	pass('leads are sent meanwhile');
+	$t->wait_until('the old rows are gone, but for one that somebody holds', sub { $old->() eq '1' });
+	is($t->sql("SELECT count(*) FROM crm_sync_logs WHERE lead_id = 'young'"), '10', 'younger ones stay');
+	is($t->sql("SELECT count(*) FROM crm_sync_logs WHERE user_id = '$user->{id}' AND status = 'success'"), '1', 'and those of today');
+	$t->wait_for_sql("SELECT count(*) = 0 FROM crm_sync_hours WHERE hour < now() - interval '25 hours'");
+	is($t->sql("SELECT coalesce(max(last_error), 'none') FROM echosync_workers"), 'none', 'the worker waited for no lock');
+	$holder->query_safe('COMMIT');
+	$holder->quit;
+	$t->configure('echosync.log_retention' => 4);
+	$t->wait_until('it goes the next time', sub { $old->() eq '0' });
+	$t->deconfigure('echosync.log_retention');
 });
 
 $t->done;
