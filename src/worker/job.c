@@ -339,6 +339,7 @@ job_replied(const HttpReply *reply, void *arg)
 	worker->now = GetCurrentTimestamp();
 	connection_ready(connection);
 	note_answer(connection, reply);
+	limiter_ended(&connection->limiters[context], reply->result == HTTP_RESULT_RESPONSE);
 	if (reply->status != 429)
 		note_limits(connection, context, reply);
 	else
@@ -411,6 +412,7 @@ job_send(Job *job)
 		return false;
 
 	limiter_sent(&connection->limiters[request->limit_context], worker->now);
+	limiter_asked(&connection->limiters[request->limit_context]);
 	stats_add(STATS_REQUESTS);
 	if (job->kind == JOB_LEAD && job->first_sent_at == 0)
 		stats_observe(STATS_QUEUE_AGE, connection->crm.provider->crm_type,
@@ -439,9 +441,11 @@ static bool
 job_may_send(Job *job)
 {
 	Connection *connection = job->connection;
-	int64		when = limiter_next(&connection->limiters[job->session.request.limit_context],
-									worker->now);
+	Limiter    *limiter = &connection->limiters[job->session.request.limit_context];
+	int64		when = limiter_next(limiter, worker->now);
 
+	if (job->kind == JOB_LEAD && limiter_must_hear(limiter))
+		return false;			/* the reply makes the connection ready */
 	if (when > worker->now)
 	{
 		connection_wake_at(connection, when);

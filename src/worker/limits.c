@@ -67,6 +67,25 @@ limiter_room(const Limiter *limiter, int64_t now)
 	return limiter->limit > used ? limiter->limit - used : 0;
 }
 
+bool
+limiter_must_hear(const Limiter *limiter)
+{
+	return limiter->asking && !limiter->heard;
+}
+
+void
+limiter_asked(Limiter *limiter)
+{
+	limiter->asking = true;
+}
+
+void
+limiter_ended(Limiter *limiter, bool answered)
+{
+	limiter->asking = false;
+	limiter->heard |= answered;
+}
+
 /* Make room for `limit` times; without memory the limiter counts fewer calls. */
 static void
 ring_grow(Limiter *limiter)

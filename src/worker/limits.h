@@ -23,6 +23,8 @@ typedef struct Limiter
 	int			next;			/* where the next time goes */
 	int			n;				/* how many times are in the ring */
 	int64_t		blocked_until;	/* told by the CRM; 0: not */
+	bool		asking;			/* a call is under way */
+	bool		heard;			/* the CRM has answered a call in this context */
 } Limiter;
 
 extern void limiter_init(Limiter *limiter, int limit, int64_t window_us);
@@ -33,6 +35,16 @@ extern int64_t limiter_next(const Limiter *limiter, int64_t now);
 
 /* How many calls may be made at once, now? */
 extern int	limiter_room(const Limiter *limiter, int64_t now);
+
+/*
+ * Until the CRM has answered once, nobody knows what calls from before our start
+ * have left: one call at a time.
+ */
+extern bool limiter_must_hear(const Limiter *limiter);
+
+/* A call is under way; it has ended, answered or not. */
+extern void limiter_asked(Limiter *limiter);
+extern void limiter_ended(Limiter *limiter, bool answered);
 
 /* A call is made now. */
 extern void limiter_sent(Limiter *limiter, int64_t now);
