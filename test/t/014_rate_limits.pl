@@ -85,12 +85,15 @@ $t->behaviour('each context of Follow Up Boss keeps its own limit, and no call i
 
 $t->behaviour('a restart or a crash makes no burst', sub {
 	my %user = map { ($_ => $t->user(lofty => 1, fub => 1)) } qw(restart crash);
+	my $other = $t->user(fub => 1);
 
 	# Lofty: one call to connect, eight for these; Follow Up Boss: eight of ten notes
 	for my $how (sort keys %user)
 	{
 		$t->leads($user{$how}, 4, notes => 'First %d');
-		$t->sql_as(undef, "INSERT INTO leads (user_id, first_name, email, risk_score, notes) SELECT '$user{$how}{id}', 'Mail', 'm' || i || '$user{$how}{id}\@example.com', 90, 'x' FROM generate_series(1, 4) i");
+		$t->drain($user{$how});
+		$t->sql_as($user{$how}, "SELECT echosync_pause('$user{$how}{lofty}')");
+		$t->leads($user{$how}, 4, notes => 'Second %d');
 		$t->drain($user{$how});
 	}
 	for my $how (sort keys %user)
@@ -98,17 +101,35 @@ $t->behaviour('a restart or a crash makes no burst', sub {
 		my $user = $user{$how};
 
 		$how eq 'crash' ? $t->kill_worker : $t->node->restart;
-		$t->leads($user, 8, notes => 'Second %d');
-		$t->wait_until('Follow Up Boss has all', sub { $t->queued($user, 'fub') == 0 });
-		my @lofty = $t->requests($user, 'lofty');
-		my @notes = $t->requests($user, 'fub', method => 'POST', path => '/v1/notes');
-
-		is(refused(@lofty, $t->requests($user, 'fub')), 0, "$how: no call was refused");
-		cmp_ok(most_in_window(60, @lofty), '<=', 10, 'Lofty: ten a minute');
-		cmp_ok(most_in_window(10, @notes), '<=', 10, 'Follow Up Boss: ten notes in ten seconds');
-		is(scalar @notes, 12, 'of which all came');
-		$t->sql_as($user, "SELECT echosync_disconnect('$user->{lofty}')");
+		$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+		$t->leads($user, 8, notes => 'Third %d');
+		$t->wait_for_requests($user, 'fub', 10, method => 'POST', path => '/v1/notes');
+		$t->wait_for_requests($user, 'lofty', 10);
+		$t->lead($other);
+		$t->drain($other);
+		is(refused($t->requests($user, $_)), 0, "$how: $LABEL{$_} refused no call") for qw(lofty fub);
+		cmp_ok(most_in_window(60, $t->requests($user, 'lofty')), '<=', 10, 'Lofty: ten a minute');
+		cmp_ok(most_in_window(10, $t->requests($user, 'fub', method => 'POST', path => '/v1/notes')), '<=', 10,
+			'Follow Up Boss: ten notes in ten seconds');
+		$t->sql_as($user, "SELECT echosync_disconnect('$user->{$_}')") for qw(lofty fub);
 	}
+});
+
+$t->behaviour('nor where one context has been heard and another has not', sub {
+	my $user = $t->user(fub => 1);
+
+	# Eight of ten notes; after the start all leads come to their notes at once, and these are answered late.
+	$t->leads($user, 8, notes => 'First %d');
+	$t->drain($user);
+	$t->node->restart;
+	$t->fault_for($user, 'fub', { path => '/v1/notes' }, { type => 'delay', ms => 700 }, times => -1);
+	$t->leads($user, 8, notes => 'Second %d');
+	my @notes = $t->wait_for_requests($user, 'fub', 10, method => 'POST', path => '/v1/notes');
+	$t->wait_until('the people are there', sub { $t->n_records($user, 'fub') == 16 });
+	is(refused($t->requests($user, 'fub')), 0, 'no call was refused');
+	$t->drain($user);
+	is(scalar $t->notes_of($user, 'fub'), 16, 'in the end all notes are there');
+	is(refused($t->requests($user, 'fub')), 0, 'and none was refused');
 });
 
 # What the 429 says => how it is to be read, in seconds from now.
