@@ -430,7 +430,6 @@ run_ready(void)
 {
 	dlist_head	turn;
 	List	   *claims = NIL;
-	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
 
 	places_assign();
 	dlist_init(&turn);
@@ -452,7 +451,6 @@ run_ready(void)
 		if (takes_part_in_claim(connection))
 			claims = lappend(claims, connection);
 	}
-	MemoryContextSwitchTo(caller);
 	claim_work(claims);
 	read_begin();
 }
@@ -520,10 +518,12 @@ report_waiting(void)
 	pgstat_report_activity(in_flight > 0 ? STATE_RUNNING : STATE_IDLE, text);
 }
 
+/* What must outlive the turn says so where it is allocated. */
 static void
 turn(void)
 {
 	MemoryContextReset(worker->turn);
+	MemoryContextSwitchTo(worker->turn);
 	worker->now = GetCurrentTimestamp();
 	stats_progress();
 	CHECK_FOR_INTERRUPTS();

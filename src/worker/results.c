@@ -823,7 +823,6 @@ take_other_jobs(List *jobs)
 bool
 results_commit(void)
 {
-	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
 	List	   *jobs = take_other_jobs(worker->finished);
 	List	   *connections = list_copy(worker->dirty);
 	bool		any = jobs != NIL || worker->to_commit != NIL || worker->finished != NIL;
@@ -834,6 +833,5 @@ results_commit(void)
 	worker->finished = worker->to_commit = NIL;
 	if ((jobs != NIL || connections != NIL || worker->claims_done != NIL) && !commit_group(jobs, connections))
 		commit_one_by_one(jobs);
-	MemoryContextSwitchTo(caller);
 	return any;
 }
