@@ -6,6 +6,7 @@ It knows no CRM. A fake is a subclass of Crm that answers requests and says who 
 import re
 import time
 import traceback
+from email.utils import formatdate
 from urllib.parse import unquote, unquote_plus
 
 from faults import Faults
@@ -88,7 +89,7 @@ class Crm:
     knob_defaults = {}
     knob_choices = {}
     shared_defaults = {"latency_ms": 0, "rate_limits_off": False, "requests_per_connection": 0, "chunked": False,
-                       "waiting_grace_ms": 0}
+                       "waiting_grace_ms": 0, "date_skew_seconds": 0}
     default_wait = 10.0                       # after a 429 that names no time
     credential_in_body = False                # True where the protocol puts it there
 
@@ -169,6 +170,7 @@ class Crm:
         self.after(request, response)
         response.delay += self.knobs["latency_ms"] / 1000
         response.chunked = self.knobs["chunked"] and bool(response.body)
+        response.headers.setdefault("Date", formatdate(time.time() + self.knobs["date_skew_seconds"], usegmt=True))
         silent = response.delivery in ("drop", "hang")
         self.journal.finish(request, 0 if silent else response.status)
         return response
