@@ -56,6 +56,10 @@ typedef struct HttpRequest
 	int			n_headers;
 	const char *body;			/* NULL for none */
 	size_t		body_len;
+	bool		connect_only;	/* make a new connection, certificate and all,
+								 * and close it: nothing is sent, and the result
+								 * is a RESPONSE of status 0 */
+	long		timeout_ms;		/* instead of the engine's two; 0: those */
 } HttpRequest;
 
 typedef struct HttpHeader

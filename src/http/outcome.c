@@ -178,6 +178,8 @@ outcome_of_code(CURLcode code, bool sent)
 static HttpResult
 outcome_result(const HttpTransfer *transfer)
 {
+	if (transfer->connected)
+		return HTTP_RESULT_RESPONSE;
 	switch (transfer->fault)
 	{
 		case HTTP_FAULT_NONE:

@@ -207,6 +207,11 @@ transfer_on_send(void *arg, char *peer, char *local, int peer_port,
 	(void) local;
 	(void) peer_port;
 	(void) local_port;
+	if (transfer->connect_only)
+	{
+		transfer->connected = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
 	if (transfer->sent_us != 0 && !transfer->repeatable)
 	{
 		transfer->fault = HTTP_FAULT_RESEND;
@@ -362,6 +367,16 @@ transfer_set_request(CURL *easy, HttpTransfer *transfer,
 	else
 		SET(CURLOPT_HTTPGET, 1L);
 	SET(CURLOPT_CUSTOMREQUEST, request->method);
+	if (request->connect_only)
+	{
+		SET(CURLOPT_FRESH_CONNECT, 1L);
+		SET(CURLOPT_FORBID_REUSE, 1L);
+	}
+	if (request->timeout_ms > 0)
+	{
+		SET(CURLOPT_CONNECTTIMEOUT_MS, request->timeout_ms);
+		SET(CURLOPT_TIMEOUT_MS, request->timeout_ms);
+	}
 	return CURLE_OK;
 }
 
@@ -371,6 +386,8 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 				   HttpCallback callback, void *arg)
 {
 	HttpTransfer *transfer = calloc(1, sizeof(HttpTransfer));
+	long		timeout_ms = request->timeout_ms > 0 ?
+		request->timeout_ms : options->request_timeout_ms;
 
 	if (transfer == NULL)
 		return NULL;
@@ -380,9 +397,9 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 	transfer->max_body = options->max_body;
 	transfer->silence_ms = options->connect_timeout_ms;
 	transfer->submitted_us = http_clock_us();
-	if (options->request_timeout_ms > 0)
+	if (timeout_ms > 0)
 		transfer->deadline_us = transfer->submitted_us +
-			(int64_t) options->request_timeout_ms * 1000;
+			(int64_t) timeout_ms * 1000;
 
 	transfer->fault_text = transfer_request_fault(request);
 	if (transfer->fault_text != NULL)
@@ -391,6 +408,7 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 		return transfer;
 	}
 	transfer->repeatable = strcmp(request->method, "GET") == 0;
+	transfer->connect_only = request->connect_only;
 	if (!transfer_copy_headers(transfer, request) ||
 		!transfer_copy_body(transfer, request))
 	{

@@ -50,6 +50,8 @@ struct HttpTransfer
 	char	   *body;			/* NULL: the method has none */
 	size_t		body_len;
 	bool		repeatable;		/* libcurl may send it a second time */
+	bool		connect_only;
+	bool		connected;		/* connect_only: the connection stood */
 
 	/* limits as they were at submit */
 	size_t		max_body;

@@ -363,7 +363,7 @@ static Call *
 start_with(const char *method, const char *where, const char *const *headers,
 		   int n_headers, const char *body, size_t body_len)
 {
-	HttpRequest request;
+	HttpRequest request = {0};
 	Call	   *call = new_call();
 
 	request.method = method;
@@ -519,7 +519,7 @@ static void
 test_response(void)
 {
 	Call	   *call = new_call();
-	HttpRequest request = {"GET", url("main", "/ok"), NULL, 0, NULL, 0};
+	HttpRequest request = {.method = "GET", .url = url("main", "/ok")};
 
 	call->want_header = "X-MIXED-case";
 	call->transfer = http_engine_submit(engine, &request, call_back, call);
@@ -854,6 +854,46 @@ test_no_connection(void)
 	responded(fetch("GET", url("main", "/ok")), 200, "hello", "with ours again");
 }
 
+/* Only to see whether the peer can be reached: nothing is sent to it. */
+static Call *
+probe(const char *where, long timeout_ms)
+{
+	HttpRequest request = {0};
+	Call	   *call = new_call();
+
+	request.method = "GET";
+	request.url = where;
+	request.connect_only = true;
+	request.timeout_ms = timeout_ms;
+	call->transfer = http_engine_submit(engine, &request, call_back, call);
+	finish(call);
+	return call;
+}
+
+static void
+test_connect_only(void)
+{
+	long		requests = control("get GET.ok");
+	long		connections;
+	Call	   *call;
+
+	responded(fetch("GET", url("main", "/ok")), 200, "hello", "a request before");
+	connections = control("get accepted.main");
+	call = probe(url("main", "/ok"), 0);
+	ok(call->result == HTTP_RESULT_RESPONSE && call->status == 0 && !call->maybe_sent,
+	   "a connection, and no request");
+	is_int(control("get accepted.main") - connections, 1, "it is a new one");
+	is_int(control("get GET.ok") - requests, 1, "over which nothing was sent");
+	failed_as(probe(url("expired", "/ok"), 0), HTTP_RESULT_TLS, false,
+			  "expired", "the certificate is looked at");
+	failed_as(probe(url("refused", "/"), 0), HTTP_RESULT_CONNECT, false,
+			  "connecting", "nobody is there");
+	call = probe(url("mute", "/"), 300 * slowness);
+	failed_as(call, HTTP_RESULT_TIMEOUT, false, "in the TLS handshake", "nobody answers");
+	ok(call->duration_us < 2000000 * slowness, "in the time given for this one");
+	responded(fetch("GET", url("main", "/ok")), 200, "hello", "a request after");
+}
+
 /* Many at once to a host that is down: none waits for another's failure. */
 static void
 test_host_down(void)
@@ -1071,7 +1111,7 @@ test_cancel(void)
 static void
 then_submit(Call *call)
 {
-	HttpRequest request = {"GET", url("main", "/ok"), NULL, 0, NULL, 0};
+	HttpRequest request = {.method = "GET", .url = url("main", "/ok")};
 
 	call->other->transfer = http_engine_submit(engine, &request, call_back,
 											   call->other);
@@ -1080,7 +1120,7 @@ then_submit(Call *call)
 static void
 then_submit_bad(Call *call)
 {
-	HttpRequest request = {"NONE", url("main", "/ok"), NULL, 0, NULL, 0};
+	HttpRequest request = {.method = "NONE", .url = url("main", "/ok")};
 
 	if (call->n_callbacks < 5)
 		http_engine_submit(engine, &request, call_back, call);
@@ -1365,7 +1405,7 @@ main(void)
 	static void (*const tests[]) (void) = {
 		test_response, test_statuses, test_request_head, test_bodies,
 		test_refusals, test_elsewhere, test_sizes, test_lost, test_timeouts,
-		test_no_connection, test_host_down, test_reuse, test_resend, test_connection_bounds,
+		test_no_connection, test_connect_only, test_host_down, test_reuse, test_resend, test_connection_bounds,
 		test_request_bound, test_cancel, test_callbacks, test_free,
 		test_hanging_lookup, test_signals, test_http2, test_secrets
 	};
