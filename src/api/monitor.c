@@ -4,9 +4,6 @@
  */
 #include "postgres.h"
 
-#include <unistd.h>
-
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "fmgr.h"
@@ -18,14 +15,11 @@
 
 #include "api/hidden.h"
 #include "config/seal.h"
-#include "config/secrets.h"
-#include "config/settings.h"
 #include "db/integration.h"
 #include "db/statement.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_worker_list);
-PG_FUNCTION_INFO_V1(echosync_installation);
 PG_FUNCTION_INFO_V1(echosync_settings_merge);
 PG_FUNCTION_INFO_V1(echosync_encrypt);
 PG_FUNCTION_INFO_V1(echosync_decrypt);
@@ -40,9 +34,9 @@ static Statement select_credentials = {
 	.nargs = 0
 };
 
+/* Not updated_at, which says when a token was last refreshed. */
 static Statement update_credential = {
-	.sql = "UPDATE @schema@.crm_credentials SET sealed = $2,"
-	" updated_at = pg_catalog.clock_timestamp() WHERE integration_id = $1",
+	.sql = "UPDATE @schema@.crm_credentials SET sealed = $2 WHERE integration_id = $1",
 	.nargs = 2,
 	.argtypes = {UUIDOID, TEXTOID}
 };
@@ -94,37 +88,6 @@ echosync_worker_list(PG_FUNCTION_ARGS)
 			put_worker(result, &copy, copy.last_error);
 	}
 	return (Datum) 0;
-}
-
-/*
- * What the doctor cannot see in tables: is the library preloaded, its version,
- * what is wrong with the secrets (names and lines, never values), which URLs
- * and CA file are in force.
- */
-Datum
-echosync_installation(PG_FUNCTION_ARGS)
-{
-	TupleDesc	desc;
-	const char *problem = secrets_problem();
-	const Secrets *secrets = secrets_current();
-	Datum		values[7] = {0};
-	bool		nulls[7] = {0};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	values[0] = BoolGetDatum(shared_state != NULL);
-	values[1] = CStringGetTextDatum(ECHOSYNC_VERSION);
-	values[2] = CStringGetTextDatum(echosync_env_file);
-	nulls[2] = echosync_env_file[0] == '\0';
-	nulls[3] = problem == NULL;
-	if (problem != NULL)
-		values[3] = CStringGetTextDatum(problem);
-	values[4] = BoolGetDatum(secrets->followupboss_client_id != NULL &&
-							 secrets->followupboss_client_secret != NULL &&
-							 echosync_redirect_url[0] != '\0');
-	values[5] = BoolGetDatum(secrets->n_webhook_secrets > 0);
-	values[6] = BoolGetDatum(echosync_ca_file[0] == '\0' || access(echosync_ca_file, R_OK) == 0);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 Datum

@@ -39,11 +39,17 @@ CREATE FUNCTION echosync_import_integration(user_id text, crm_type text, sealed 
 COMMENT ON FUNCTION echosync_import_integration(text, text, text, jsonb) IS 'Brings over a connection that the earlier application sealed, with the same key and salt in the env file. Superusers only.';
 
 CREATE FUNCTION echosync_installation(OUT preloaded boolean, OUT library_version text, OUT env_file text,
-                                      OUT env_problem text, OUT oauth_ready boolean,
-                                      OUT webhook_ready boolean, OUT ca_readable boolean)
+                                      OUT env_problem text, OUT key_problem text, OUT oauth_ready boolean,
+                                      OUT webhook_ready boolean, OUT ca_problem text)
     LANGUAGE c VOLATILE STRICT
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_installation() IS 'What echosync_doctor() cannot see in tables. Shows names, never secrets.';
+
+CREATE FUNCTION echosync_reach(OUT crm_type text, OUT url text, OUT ok boolean, OUT detail text)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_reach() IS 'Has the worker make a connection to each CRM host, certificate and all, and send nothing over it. ok is null where nobody looked. Five seconds at most.';
 
 CREATE FUNCTION echosync_doctor(OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
@@ -52,6 +58,7 @@ AS $$
 DECLARE
     installed record;
     one record;
+    seconds double precision;
     n bigint;
 BEGIN
     SELECT * INTO installed FROM @extschema@.echosync_installation();
@@ -69,12 +76,20 @@ BEGIN
 
     check_name := 'secrets'; ok := installed.env_problem IS NULL;
     detail := coalesce(installed.env_problem, format('read from %s', coalesce(installed.env_file, 'the server''s environment')));
-    hint := CASE WHEN NOT ok THEN 'Correct the file that echosync.env_file names, then SELECT pg_reload_conf();' END;
+    hint := CASE WHEN NOT ok THEN format('Correct %s, then SELECT pg_reload_conf();',
+                                         coalesce(installed.env_file, 'the server''s environment or set echosync.env_file')) END;
     RETURN NEXT;
 
-    check_name := 'ca_file'; ok := installed.ca_readable;
-    detail := CASE WHEN ok THEN 'readable, or not set' ELSE format('the server cannot read %s', current_setting('echosync.ca_file')) END;
-    hint := CASE WHEN NOT ok THEN 'Make the file that echosync.ca_file names readable by the server''s user, or unset it, then SELECT pg_reload_conf();' END;
+    check_name := 'key'; ok := installed.key_problem IS NULL;
+    detail := coalesce(installed.key_problem, 'the key opens what it sealed');
+    hint := CASE WHEN NOT ok THEN format('Put the key that sealed the credentials into %s as INTEGRATION_ENCRYPTION_KEY, or into INTEGRATION_ENCRYPTION_KEY_PREVIOUS, with its salt, then SELECT pg_reload_conf();',
+                                         coalesce(installed.env_file, 'the file that echosync.env_file names')) END;
+    RETURN NEXT;
+
+    check_name := 'ca_file'; ok := installed.ca_problem IS NULL;
+    detail := coalesce(installed.ca_problem, CASE current_setting('echosync.ca_file') WHEN '' THEN 'not set: the system''s CAs count'
+                                             ELSE format('%s has certificates', current_setting('echosync.ca_file')) END);
+    hint := CASE WHEN NOT ok THEN 'Put the CA''s certificate there as PEM, readable by the server''s user, or ALTER SYSTEM RESET echosync.ca_file; then SELECT pg_reload_conf();' END;
     RETURN NEXT;
 
     SELECT count(*) AS workers, string_agg(DISTINCT w.state, ', ') AS states,
@@ -85,16 +100,52 @@ BEGIN
                    ELSE format('%s running, state %s%s', one.workers, one.states,
                                coalesce('; last error: ' || one.last_error, '')) END;
     hint := CASE WHEN ok THEN NULL
-                 WHEN one.workers = 0 THEN 'Look at echosync.databases and max_worker_processes, and at the server log for "echosync".'
+                 WHEN one.workers = 0 THEN 'SHOW echosync.databases; SHOW max_worker_processes; and look for "echosync" in the server log'
                  WHEN one.states = 'copy' THEN 'This database is a restored copy. When the original no longer sends: SELECT echosync_adopt();'
                  WHEN one.states = 'disabled' THEN 'ALTER SYSTEM SET echosync.enabled = on; SELECT pg_reload_conf();'
-                 WHEN one.states = 'no_key' THEN 'See the check "secrets".'
-                 WHEN one.states = 'wrong_key' THEN 'Put the key that sealed the credentials back, or into INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then SELECT pg_reload_conf();'
+                 WHEN one.states IN ('no_key', 'wrong_key') THEN 'See the check "key".'
                  ELSE 'ALTER EXTENSION echosync UPDATE;' END;
+    RETURN NEXT;
+
+    SELECT m.value INTO seconds FROM @extschema@.echosync_shared_metrics() m WHERE m.name = 'echosync_worker_progress_seconds';
+    check_name := 'progress'; ok := coalesce(seconds, 'Infinity') < 10;
+    detail := CASE WHEN seconds IS NULL THEN 'unknown: the library is not preloaded'
+                   WHEN one.workers = 0 THEN format('no worker has gone round its loop for %s s', round(seconds))
+                   WHEN ok THEN 'the worker goes round its loop'
+                   ELSE format('a worker has not gone round its loop for %s s although it should have', round(seconds)) END;
+    hint := CASE WHEN ok THEN NULL WHEN one.workers = 0 THEN 'See the check "worker".'
+                 ELSE 'SELECT pid, state, wait_event, query FROM pg_stat_activity WHERE backend_type = ''echosync worker''; then SELECT pg_terminate_backend(pid); another one starts' END;
+    RETURN NEXT;
+
+    FOR one IN
+        SELECT r.crm_type, r.url, r.ok, r.detail,
+               EXISTS (SELECT FROM @extschema@.crm_integrations i WHERE i.crm_type = r.crm_type
+                         AND (r.url <> current_setting('echosync.followupboss_app_url') OR i.credential_kind = 'oauth')) AS used
+          FROM @extschema@.echosync_reach() r
+    LOOP
+        check_name := format('reach %s', one.url);
+        ok := coalesce(one.ok, false) OR NOT one.used;
+        detail := CASE WHEN one.ok IS NULL THEN format('nobody looked: %s', one.detail)
+                       WHEN NOT one.ok AND NOT one.used THEN format('%s; no connection uses it', one.detail)
+                       ELSE one.detail END;
+        hint := CASE WHEN ok THEN NULL WHEN one.ok IS NULL THEN 'See the checks "worker" and "progress".'
+                     ELSE format('On the server, as its user: curl -sv -o /dev/null %s%s; where a proxy or a private CA is in between, set echosync.ca_file',
+                                 CASE current_setting('echosync.ca_file') WHEN '' THEN '' ELSE '--cacert ' || current_setting('echosync.ca_file') || ' ' END, one.url) END;
+        RETURN NEXT;
+    END LOOP;
+
+    SELECT max(abs(m.value)) AS off, string_agg(format('%s %s s', m.labels->>'crm', round(m.value::numeric, 1)), ', ') AS words INTO one
+      FROM @extschema@.echosync_shared_metrics() m WHERE m.name = 'echosync_crm_clock_difference_seconds';
+    check_name := 'clock'; ok := coalesce(one.off, 0) < 60;
+    detail := CASE WHEN one.off IS NULL THEN 'no CRM has told its time since the server started'
+                   ELSE format('ahead of this server''s, by the last answers: %s', one.words) END;
+    hint := CASE WHEN NOT ok THEN 'On the server: timedatectl set-ntp true' END;
     RETURN NEXT;
 
     FOR one IN
         SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there, coalesce(c.relrowsecurity AND c.relforcerowsecurity, false) AS forced,
+               c.relnamespace::regnamespace AS schema, pg_get_userbyid(c.relowner) AS owner,
+               has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS may_use, has_table_privilege(c.relowner, c.oid, 'SELECT') AS may_read,
                (SELECT string_agg(v.name, ', ')
                   FROM jsonb_each(s.mapping) m,
                        LATERAL (SELECT jsonb_array_elements_text(CASE jsonb_typeof(m.value)
@@ -112,9 +163,11 @@ BEGIN
          ORDER BY s.id
     LOOP
         check_name := 'leads ' || one.relation::text;
-        ok := one.there AND NOT one.forced AND one.missing IS NULL AND one.silent IS NULL AND one.triggers = 2;
+        ok := one.there AND NOT one.forced AND one.may_use AND one.may_read AND one.missing IS NULL AND one.silent IS NULL AND one.triggers = 2;
         detail := CASE WHEN NOT one.there THEN 'the table no longer exists'
                        WHEN one.forced THEN 'row-level security is forced on its owner: its leads are held back'
+                       WHEN NOT one.may_use THEN format('its owner %s may not use schema %s: its leads are held back', one.owner, one.schema)
+                       WHEN NOT one.may_read THEN format('its owner %s may not read it: its leads are held back', one.owner)
                        WHEN one.missing IS NOT NULL THEN format('columns no longer there: %s; its leads are held back', one.missing)
                        WHEN one.silent IS NOT NULL THEN format('no enabled trigger on %s', one.silent)
                        WHEN one.triggers <> 2 THEN 'a trigger is missing or disabled'
@@ -122,26 +175,45 @@ BEGIN
         hint := CASE WHEN ok THEN NULL
                      WHEN NOT one.there THEN format('DELETE FROM %s.crm_lead_sources WHERE relation = %s::oid::regclass;', '@extschema@', one.relation::oid)
                      WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', one.relation)
+                     WHEN NOT one.may_use THEN format('GRANT USAGE ON SCHEMA %s TO %I;', one.schema, one.owner)
+                     WHEN NOT one.may_read THEN format('GRANT SELECT ON %s TO %I;', one.relation, one.owner)
                      WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L);', one.relation::text)
                      ELSE format('SELECT echosync_attach_leads(%L, %L);', one.relation::text, one.mapping) END;
         RETURN NEXT;
     END LOOP;
 
-    SELECT count(*) INTO n FROM @extschema@.crm_integrations i WHERE i.status <> 'active';
-    check_name := 'connections'; ok := n = 0;
-    SELECT format('%s of %s not active%s', n, count(*), coalesce(': ' || string_agg(DISTINCT i.status_reason, ', '), ''))
-      INTO detail FROM @extschema@.crm_integrations i WHERE n = 0 OR i.status <> 'active';
-    hint := CASE WHEN NOT ok THEN 'SELECT * FROM echosync_status WHERE status <> ''active''; then echosync_resume(integration_id), or connect again where the credential is refused' END;
+    SELECT count(*) AS total, count(*) FILTER (WHERE i.status <> 'active') AS stopped,
+           string_agg(DISTINCT i.status_reason, ', ') AS reasons,
+           bool_or(i.status = 'error') AS refused, bool_or(i.status = 'paused' AND i.status_reason <> 'crm_unreachable') AS resumable INTO one
+      FROM @extschema@.crm_integrations i;
+    check_name := 'connections'; ok := one.stopped = 0;
+    detail := format('%s of %s not active%s', one.stopped, one.total, coalesce(': ' || one.reasons, ''));
+    hint := CASE WHEN ok THEN NULL
+                 ELSE concat_ws('; ', 'SELECT integration_id, user_id, status, status_reason FROM echosync_status WHERE status <> ''active''',
+                      CASE WHEN one.resumable THEN 'when its cause is gone: SELECT echosync_resume(integration_id)' END,
+                      CASE WHEN one.refused THEN 'where the credential is refused, the user connects again' END) END;
     RETURN NEXT;
 
-    SELECT count(*) AS credentials, count(*) FILTER (WHERE c.sealed NOT LIKE 'es1:%') AS legacy INTO one
+    SELECT count(*) AS total, string_agg(s.id::text, ', ') INTO one
+      FROM (SELECT i.id FROM @extschema@.crm_integrations i
+             WHERE i.status = 'active' AND coalesce(i.not_before, '-infinity') < now()
+               AND EXISTS (SELECT FROM @extschema@.crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 AND q.queued_at < now() - interval '1 hour'
+                            AND q.id = (SELECT min(f.id) FROM @extschema@.crm_sync_queue f WHERE f.integration_id = i.id AND f.priority = 0))
+               AND NOT EXISTS (SELECT FROM @extschema@.crm_sync_hours h
+                                WHERE h.integration_id = i.id AND h.hour > now() - interval '2 hours')) s;
+    check_name := 'stuck'; ok := one.total = 0;
+    detail := CASE WHEN ok THEN 'no connection with a live change that has waited for an hour has stood still'
+                   ELSE format('%s connections are active, have a live change that has waited for an hour, and have finished no lead since', one.total) END;
+    hint := CASE WHEN NOT ok THEN 'SELECT integration_id, oldest_queued_at, last_sync_at FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at; then SELECT * FROM echosync_test_connection(integration_id) for the first' END;
+    RETURN NEXT;
+
+    SELECT count(*) AS credentials, count(*) FILTER (WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval '60 days') AS old,
+           max(extract(day FROM now() - c.updated_at)) FILTER (WHERE c.expires_at IS NOT NULL) AS days INTO one
       FROM @extschema@.crm_credentials c;
-    check_name := 'tokens';
-    SELECT count(*) INTO n FROM @extschema@.crm_credentials c
-     WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval '60 days';
-    ok := n = 0;
-    detail := format('%s credentials, %s OAuth tokens unused for 60 days', one.credentials, n);
-    hint := CASE WHEN NOT ok THEN 'Refresh tokens die after 90 days without use: SELECT echosync_test_connection(integration_id) for them.' END;
+    check_name := 'tokens'; ok := one.old = 0;
+    detail := format('%s credentials, %s OAuth tokens unused for 60 days%s', one.credentials, one.old,
+                     CASE WHEN one.old > 0 THEN format(', the oldest for %s; they die after 90', one.days) END);
+    hint := CASE WHEN NOT ok THEN format('As a superuser: SELECT t.* FROM %1$s.crm_credentials c, %1$s.echosync_test_connection(c.integration_id) t WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval ''60 days'';', '@extschema@') END;
     RETURN NEXT;
 
     SELECT sum(@extschema@.echosync_queue_length(i.id)) AS waiting,
@@ -150,30 +222,44 @@ BEGIN
       INTO one FROM @extschema@.crm_integrations i WHERE i.status = 'active';
     check_name := 'backlog'; ok := one.oldest IS NULL OR one.oldest > now() - interval '1 hour';
     detail := format('%s queued for active connections%s', coalesce(one.waiting, 0), coalesce(', the oldest since ' || one.oldest::text, ''));
-    hint := CASE WHEN NOT ok THEN 'SELECT * FROM echosync_status ORDER BY oldest_queued_at; a back-fill is bound by the CRM''s rate limit' END;
+    hint := CASE WHEN NOT ok THEN 'SELECT * FROM echosync_status ORDER BY oldest_queued_at; a back-fill is bound by the CRM''s rate limit: SELECT * FROM echosync_runs WHERE finished_at IS NULL' END;
     RETURN NEXT;
 
     SELECT count(*) INTO n FROM @extschema@.crm_dead_letters;
     check_name := 'dead_letters'; ok := n = 0;
     detail := format('%s leads out of retries', n);
-    hint := CASE WHEN NOT ok THEN 'SELECT error_code, count(*) FROM echosync_dead_letters GROUP BY 1; then echosync_retry_failed(integration_id)' END;
+    hint := CASE WHEN NOT ok THEN 'SELECT integration_id, error_code, count(*) FROM echosync_dead_letters GROUP BY 1, 2; then SELECT echosync_retry_failed(integration_id), or echosync_discard_failed(integration_id)' END;
     RETURN NEXT;
 
     check_name := 'statement_log'; ok := current_setting('log_statement') NOT IN ('all', 'mod');
     detail := format('log_statement = %s', current_setting('log_statement'));
-    hint := CASE WHEN NOT ok THEN 'Statements are logged with their literals: bind keys as parameters when calling echosync_connect().' END;
+    hint := CASE WHEN NOT ok THEN 'Statements are logged with their literals: bind keys as parameters when calling echosync_connect(), and ALTER ROLE app SET log_parameter_max_length = 0;' END;
     RETURN NEXT;
 
-    SELECT count(*) INTO n FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
+    SELECT count(*) AS total, string_agg(format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', c.oid::regclass), ' ') AS cure INTO one
+      FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
       JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'echosync'
      WHERE d.deptype = 'e' AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity);
-    check_name := 'row_security'; ok := n = 0;
-    detail := CASE WHEN ok THEN 'enabled and forced on every table' ELSE format('not enabled or not forced on %s tables', n) END;
-    hint := CASE WHEN NOT ok THEN 'ALTER TABLE ... ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; for the tables of \dx+ echosync' END;
+    check_name := 'row_security'; ok := one.total = 0;
+    detail := CASE WHEN ok THEN 'enabled and forced on every table' ELSE format('not enabled or not forced on %s tables', one.total) END;
+    hint := one.cure;
+    RETURN NEXT;
+
+    SELECT count(*) AS total, string_agg(format('REVOKE ALL ON %s FROM PUBLIC;', o.name), ' ' ORDER BY o.name) AS cure INTO one
+      FROM (SELECT DISTINCT CASE WHEN p.oid IS NOT NULL THEN format('FUNCTION %s', p.oid::regprocedure)
+                                 WHEN c.relkind = 'S' THEN format('SEQUENCE %s', c.oid::regclass) ELSE format('TABLE %s', c.oid::regclass) END AS name
+              FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'echosync'
+              LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind IN ('r', 'v', 'S')
+              LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid,
+                   LATERAL aclexplode(coalesce(p.proacl, c.relacl, CASE WHEN p.oid IS NOT NULL THEN acldefault('f', p.proowner) END)) a
+             WHERE d.deptype = 'e' AND a.grantee = 0) o;
+    check_name := 'grants'; ok := one.total = 0;
+    detail := CASE WHEN ok THEN 'PUBLIC holds nothing' ELSE format('PUBLIC holds rights on %s objects', one.total) END;
+    hint := one.cure;
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION echosync_doctor() IS 'What is wrong, and what to type. One row a check; ok false deserves a look.';
+COMMENT ON FUNCTION echosync_doctor() IS 'What is wrong, and what to type. One row a check; ok false deserves a look. Has the worker see whether the CRMs can be reached: five seconds at most.';
 
 CREATE VIEW echosync_metrics WITH (security_barrier) AS
 WITH allowed AS (SELECT (SELECT echosync_has_level('monitor')) AS yes),

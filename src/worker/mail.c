@@ -24,6 +24,9 @@
 #include "db/oauth_state.h"
 #include "worker/worker.h"
 
+/* To look whether a host can be reached. */
+#define MAIL_REACH_MS 4000
+
 static Statement update_tokens = {
 	.sql = "UPDATE @schema@.crm_credentials c SET sealed = $2, expires_at = $3,"
 	" updated_at = pg_catalog.clock_timestamp()"
@@ -177,6 +180,42 @@ mail_exchange(const MailTicket *ticket, const MailRequest *request)
 	job_begin(job);
 }
 
+static void
+reached(const HttpReply *reply, void *arg)
+{
+	MailTicket *ticket = arg;
+	MailReply	answer = {0};
+
+	answer.ok = reply->result == HTTP_RESULT_RESPONSE;
+	if (answer.ok)
+		snprintf(answer.error_message, sizeof(answer.error_message),
+				 "reached in %d ms, its certificate is good", (int) (reply->duration_us / 1000));
+	else
+		strlcpy(answer.error_message, reply->detail, sizeof(answer.error_message));
+	mailbox_answer(ticket, &answer);
+	pfree(ticket);
+}
+
+/* Nothing is sent: whoever may not send may look, too. */
+static void
+mail_reach(const MailTicket *ticket, const MailRequest *request)
+{
+	HttpRequest http = {
+		.method = "GET",
+		.url = request->state,
+		.connect_only = true,
+		.timeout_ms = MAIL_REACH_MS
+	};
+	MailTicket *kept = MemoryContextAlloc(worker->context, sizeof(MailTicket));
+
+	*kept = *ticket;
+	if (http_engine_submit(worker->engine, &http, reached, kept) == NULL)
+	{
+		pfree(kept);
+		answer_error(ticket, "busy", "all places for requests are taken (echosync.max_in_flight)");
+	}
+}
+
 void
 mail_take_all(void)
 {
@@ -185,7 +224,9 @@ mail_take_all(void)
 
 	while (mailbox_take(worker->database, worker->index, worker->n_workers, &ticket, &request))
 	{
-		if (!worker->may_send)
+		if (request.kind == MAIL_REACH)
+			mail_reach(&ticket, &request);
+		else if (!worker->may_send)
 			answer_error(&ticket, "not_sending",
 						 secrets_problem() ? "The worker has no usable encryption key." :
 						 "The worker of this database does not send now; see echosync_workers.");

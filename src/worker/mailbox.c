@@ -26,7 +26,7 @@
 #include "worker/shared.h"
 #include "worker/wait_event.h"
 
-#define MAILBOX_SLOTS 16
+#define MAILBOX_SLOTS 16		/* at most 32: a bit each */
 #define MAILBOX_WORKER_WAIT_MS 5000
 #define MAILBOX_LOOK_MS 1000
 
@@ -109,6 +109,50 @@ mailbox_post(const MailRequest *request)
 	return found;
 }
 
+static MailState
+mailbox_state(int n)
+{
+	MailState	state;
+
+	LWLockAcquire(shared_state->mail_lock, LW_SHARED);
+	state = mail_slots[n].state;
+	LWLockRelease(shared_state->mail_lock);
+	return state;
+}
+
+static void
+mailbox_read(int n, MailReply *reply)
+{
+	LWLockAcquire(shared_state->mail_lock, LW_SHARED);
+	memcpy(reply, &mail_slots[n].reply, sizeof(MailReply));
+	LWLockRelease(shared_state->mail_lock);
+}
+
+/* Give several back; the argument has a bit for each. */
+static void
+mailbox_release_all(int code, Datum arg)
+{
+	for (int i = 0; i < MAILBOX_SLOTS; i++)
+	{
+		if (DatumGetUInt32(arg) & (1U << i))
+			mailbox_release(code, Int32GetDatum(i));
+	}
+}
+
+/* Where the last of them is: POSTED before TAKEN before DONE. */
+static MailState
+mailbox_last_state(uint32 mask)
+{
+	MailState	last = MAIL_STATE_DONE;
+
+	for (int i = 0; i < MAILBOX_SLOTS; i++)
+	{
+		if (mask & (1U << i))
+			last = Min(last, mailbox_state(i));
+	}
+	return last;
+}
+
 static int
 remaining_ms(TimestampTz deadline)
 {
@@ -116,22 +160,17 @@ remaining_ms(TimestampTz deadline)
 		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 }
 
-/* False at the deadline (0: none). */
-static bool
-mailbox_wait(int n, TimestampTz deadline)
+/* Until all are done or the deadline (0: none). */
+static void
+mailbox_wait(uint32 mask, TimestampTz deadline)
 {
 	for (;;)
 	{
-		MailState	state;
+		MailState	state = mailbox_last_state(mask);
 		int			left = remaining_ms(deadline);
 
-		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
-		state = mail_slots[n].state;
-		LWLockRelease(shared_state->mail_lock);
-		if (state == MAIL_STATE_DONE)
-			return true;
-		if (left <= 0)
-			return false;
+		if (state == MAIL_STATE_DONE || left <= 0)
+			return;
 		/* The second's timeout covers a worker that was replaced meanwhile. */
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 Min(left, MAILBOX_LOOK_MS), wait_event(WAIT_ANSWER));
@@ -142,32 +181,51 @@ mailbox_wait(int n, TimestampTz deadline)
 	}
 }
 
-MailOutcome
-mailbox_try(const MailRequest *request, MailReply *reply, int timeout_ms)
+void
+mailbox_try_all(const MailRequest *requests, MailReply *replies, MailOutcome *outcomes, int n,
+				int timeout_ms)
 {
 	TimestampTz deadline = timeout_ms < 0 ? 0 :
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
-	volatile bool answered = false; /* both survive the longjmp of an ERROR */
-	volatile int n;
+	int			slots[MAILBOX_SLOTS];
+	volatile uint32 mask = 0;	/* survives the longjmp of an ERROR */
 
+	Assert(n <= MAILBOX_SLOTS);
+	for (int i = 0; i < n; i++)
+		outcomes[i] = MAIL_NO_WORKER;
 	if (shared_state == NULL ||
 		!shared_wait_for_worker(MyDatabaseId, Min(MAILBOX_WORKER_WAIT_MS, remaining_ms(deadline))))
-		return MAIL_NO_WORKER;
-	n = mailbox_post(request);
-	if (n < 0)
-		return MAIL_FULL;
-	PG_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
+		return;
+	for (int i = 0; i < n; i++)
+	{
+		slots[i] = mailbox_post(&requests[i]);
+		outcomes[i] = slots[i] < 0 ? MAIL_FULL : MAIL_PENDING;
+		if (slots[i] >= 0)
+			mask |= 1U << slots[i];
+	}
+	PG_ENSURE_ERROR_CLEANUP(mailbox_release_all, UInt32GetDatum(mask));
 	{
 		shared_wake_database(MyDatabaseId, NULL, 0, true);
-		answered = mailbox_wait(n, deadline);
-		LWLockAcquire(shared_state->mail_lock, LW_SHARED);
-		if (answered)
-			memcpy(reply, &mail_slots[n].reply, sizeof(MailReply));
-		LWLockRelease(shared_state->mail_lock);
+		mailbox_wait(mask, deadline);
+		for (int i = 0; i < n; i++)
+		{
+			if (slots[i] < 0 || mailbox_state(slots[i]) != MAIL_STATE_DONE)
+				continue;
+			mailbox_read(slots[i], &replies[i]);
+			outcomes[i] = MAIL_ANSWERED;
+		}
 	}
-	PG_END_ENSURE_ERROR_CLEANUP(mailbox_release, Int32GetDatum(n));
-	mailbox_release(0, Int32GetDatum(n));
-	return answered ? MAIL_ANSWERED : MAIL_PENDING;
+	PG_END_ENSURE_ERROR_CLEANUP(mailbox_release_all, UInt32GetDatum(mask));
+	mailbox_release_all(0, UInt32GetDatum(mask));
+}
+
+MailOutcome
+mailbox_try(const MailRequest *request, MailReply *reply, int timeout_ms)
+{
+	MailOutcome outcome;
+
+	mailbox_try_all(request, reply, &outcome, 1, timeout_ms);
+	return outcome;
 }
 
 void

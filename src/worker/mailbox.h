@@ -21,7 +21,8 @@ typedef enum MailKind
 	MAIL_TEST_KEY,				/* does this API key work */
 	MAIL_TEST_CONNECTION,		/* does the stored credential work */
 	MAIL_EXCHANGE,				/* OAuth: consume the state, exchange the code */
-	MAIL_EXCHANGE_AND_STORE		/* the same, and the worker writes the outcome */
+	MAIL_EXCHANGE_AND_STORE,	/* the same, and the worker writes the outcome */
+	MAIL_REACH					/* can a host be reached, certificate and all */
 } MailKind;
 
 typedef struct MailRequest
@@ -31,7 +32,7 @@ typedef struct MailRequest
 	pg_uuid_t	integration;	/* MAIL_TEST_CONNECTION; else decides the worker */
 	char		user_id[MAIL_NAME_SIZE];	/* empty: the state alone decides */
 	char		secret[MAIL_SECRET_SIZE];	/* API key, or OAuth code */
-	char		state[MAIL_NAME_SIZE];
+	char		state[MAIL_NAME_SIZE];	/* MAIL_REACH: the URL */
 } MailRequest;
 
 typedef struct MailReply
@@ -68,7 +69,11 @@ typedef enum MailOutcome
  */
 extern MailOutcome mailbox_try(const MailRequest *request, MailReply *reply, int timeout_ms);
 
-/* The same without end, and an ERROR for what is no answer. */
+/* The same for several at once; an outcome each. */
+extern void mailbox_try_all(const MailRequest *requests, MailReply *replies,
+							MailOutcome *outcomes, int n, int timeout_ms);
+
+/* One, without end, and an ERROR for what is no answer. */
 extern void mailbox_ask(const MailRequest *request, MailReply *reply);
 
 /*

@@ -130,6 +130,7 @@ INSERT INTO public.matrix VALUES
     ('echosync_doctor()', 'monitor', 'sync.echosync_doctor()', 'ok'),
     ('echosync_level_admin()', 'admin', 'sync.echosync_level_admin()', 'ok'),
     ('echosync_installation()', 'internal', 'sync.echosync_installation()', 'ok'),
+    ('echosync_reach()', 'internal', 'sync.echosync_reach()', 'ok'),
     ('echosync_set_status(uuid,text,text)', 'internal', 'sync.echosync_set_status(%1$L, ''active'', NULL)', 'ok'),
     ('echosync_wake(uuid)', 'internal', 'sync.echosync_wake(%1$L)', 'ok'),
     ('echosync_wake_now()', 'internal', 'sync.echosync_wake_now()', 'ok'),
