@@ -178,7 +178,7 @@ static void
 count_small_ones(void)
 {
 	MemoryContext caller = MemoryContextSwitchTo(worker->context);
-	SmallCount	small = {NIL};
+	SmallCount	small = {.keys = NIL};
 	int			i = 0;
 	bool		ok;
 	ListCell   *lc;
@@ -305,8 +305,8 @@ count_before_claim(List *connections)
 			connection->count_asked = true;
 			count_want(&connection->id, connection->user_id);
 		}
-		else if (connection->counted && backlog.limit != connection->limiters[0].limit)
-			backlog_set_limit(&connection->id, connection->limiters[0].limit);
+		else if (connection->counted && backlog.limit != connection->told_limit)
+			backlog_set_limit(&connection->id, connection->told_limit);
 	}
 }
 

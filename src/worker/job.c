@@ -294,6 +294,8 @@ note_limits(Connection *connection, int limit_context, const HttpReply *reply)
 		return;
 	connection->heard = true;
 	connection->crm.provider->limit_hint(reply, limit_context, &hint);
+	if (hint.limit_context == 0 && hint.limit > 0)
+		connection->told_limit = hint.limit;
 	if (hint.limit_context >= 0 && hint.limit_context < MAX_LIMITS)
 		limiter_told(&connection->limiters[hint.limit_context], hint.limit, hint.remaining,
 					 hint.reset_ms < 0 ? -1 : (int64) hint.reset_ms * 1000, worker->now);

@@ -152,6 +152,7 @@ struct Connection
 	int64		cursor[2];		/* per priority: rows up to here are attached */
 
 	Limiter		limiters[MAX_LIMITS];
+	int			told_limit;		/* of the first, by the CRM's headers; 0: not told */
 	TimestampTz hold_until;		/* nothing is sent before; 0: no hold */
 	int			outages;		/* failed probes in a row */
 	int			consecutive_failures;

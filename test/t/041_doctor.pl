@@ -72,6 +72,8 @@ $t->behaviour('the env file and the key', sub {
 	$t->write_env_file(INTEGRATION_ENCRYPTION_KEY => 'too short');
 	$t->reload;
 	ill('secrets', qr/^INTEGRATION_ENCRYPTION_KEY is not 64 hexadecimal digits$/, qr/^Correct \Q$file\E, then SELECT pg_reload_conf\(\);$/);
+	well('key');               # the one read before stays in force
+	$t->node->restart;
 	ill('key', qr/no usable encryption key/, qr/INTEGRATION_ENCRYPTION_KEY/);
 	$t->write_env_file(INTEGRATION_ENCRYPTION_KEY => 'ab' x 32);
 	$t->reload;
