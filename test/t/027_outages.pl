@@ -89,26 +89,34 @@ sub threads
 }
 
 $t->behaviour('a resolver that hangs for one host holds up no other, nor the end of the worker', sub {
-	my @users = map { $t->user(lofty => 1, fub => 1) } 1 .. 6;
+	my @users = map { $t->user(lofty => 1) } 1 .. 6;
+	my $fine = $t->user(fub => 1);
 	my ($pid) = $t->worker_pids;
 
 	$t->configure('echosync.lofty_api_url' => 'https://crm.slow.test/v1.0', 'echosync.connect_timeout' => '1s');
 	$t->lead($_) for @users;
 	$t->wait_until('threads look the name up', sub { threads($pid) > 1 });
-	my $began = time;
-	for my $user (@users)
+
+	# While lookups are under way, and while they are given up.
+	my ($n, $slowest) = (0, 0);
+	while (failures_of($users[0], 'lofty') < 3)
 	{
-		$t->wait_until('Follow Up Boss has the lead', sub { $t->n_records($user, 'fub') == 1 }, 10);
+		my $began = time;
+
+		$n++;
+		$t->lead($fine);
+		$t->wait_until('Follow Up Boss has the lead', sub { $t->n_records($fine, 'fub') == $n });
+		$slowest = time - $began if time - $began > $slowest;
 	}
-	cmp_ok(time - $began, '<', 5, 'leads of the other CRM are sent meanwhile');
-	$t->wait_until('the lookup is given up', sub { failures_of($users[0], 'lofty') >= 2 });
+	cmp_ok($slowest, '<', 5, "$n leads of the other CRM are sent at once, one by one");
+	cmp_ok($n, '>', 2, 'meanwhile');
 	is(scalar $t->dead_letters($_, 'lofty'), 0, 'no lead pays for it') for @users;
 
 	# A probe of each connection begins one, and no more.
-	my $probes = $t->sql('SELECT sum(consecutive_failures) FROM crm_integrations');
+	my $probes = $t->sql('SELECT sum(consecutive_failures) FROM crm_integrations WHERE crm_type = \'lofty\'');
 	cmp_ok(threads($pid), '<=', 1 + $probes + @users, "no more than one lookup for each of $probes probes");
 
-	$began = time;
+	my $began = time;
 	$t->sql("SELECT pg_terminate_backend($pid)");
 	$t->wait_until('the worker has ended', sub { !kill 0, $pid });
 	cmp_ok(time - $began, '<', 3, 'SIGTERM is obeyed at once, with lookups under way');
