@@ -98,7 +98,10 @@ connection_set_limits(Connection *connection)
 	}
 }
 
-/* After a reload: URLs, identity, limits and key may be others. */
+/*
+ * After a reload: URLs, identity, key and limits may be others.  What the CRM has
+ * said of a limit counts for more than a setting.
+ */
 void
 connection_reconfigure(Connection *connection)
 {
@@ -109,7 +112,7 @@ connection_reconfigure(Connection *connection)
 	provider->configure(&connection->crm);
 	for (int i = 0; i < provider->n_limits && i < MAX_LIMITS; i++)
 	{
-		if (provider->limits[i].limit == 0)
+		if (provider->limits[i].limit == 0 && !connection->limiters[i].told)
 			connection->limiters[i].limit = starting_limit(connection, i);
 	}
 	if (connection->credential_version != NULL)

@@ -130,7 +130,10 @@ void
 limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64_t now)
 {
 	if (limit > 0)
+	{
 		limiter->limit = limit;
+		limiter->told = true;
+	}
 	if (limiter->limit > limiter->capacity && limiter->n == limiter->capacity && limiter->n > 0)
 		ring_grow(limiter);
 

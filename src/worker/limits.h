@@ -17,6 +17,7 @@
 typedef struct Limiter
 {
 	int			limit;			/* calls in the window */
+	bool		told;			/* the CRM has said so; else it is our guess */
 	int64_t		window_us;
 	int64_t    *sent;			/* ring of the last `capacity` times */
 	int			capacity;
