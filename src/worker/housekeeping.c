@@ -1,7 +1,8 @@
 /*
  * housekeeping.c
- *		What is not about one lead: leads that a crashed worker had in work, the
- *		age of the log, memory of idle connections.
+ *		What is not about one lead: leads that a crashed worker had in work, limits
+ *		that are used up at an orderly end, the age of the log, memory of idle
+ *		connections.
  */
 #include "postgres.h"
 
@@ -35,6 +36,16 @@ static Statement drop_claims = {
 	.sql = "DELETE FROM @schema@.crm_sync_claims c WHERE c.worker = $1",
 	.nargs = 1,
 	.argtypes = {INT4OID}
+};
+
+static Statement remember_limits = {
+	.sql = "UPDATE @schema@.crm_integrations i SET not_before = k.not_before"
+	" FROM (SELECT h.id, u.not_before FROM unnest($1, $2) u(id, not_before)"
+	" JOIN @schema@.crm_integrations h ON h.id = u.id"
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) k"
+	" WHERE i.id = k.id AND (i.not_before IS NULL OR i.not_before < k.not_before)",
+	.nargs = 2,
+	.argtypes = {UUIDARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 /*
@@ -91,12 +102,41 @@ housekeeping_recover(void)
 	(void) worker_transaction("echosync: looking for leads of a crashed worker", recover_body, NULL);
 }
 
+/*
+ * Whose limit is used up now, until when: our successor has not counted, and
+ * would begin with a call too many.
+ */
+static void
+keep_limits(void)
+{
+	RowSet	   *set = rowset_make(2, (Oid[]) {UUIDOID, TIMESTAMPTZOID});
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	if (worker->connections == NULL)
+		return;
+	worker->now = GetCurrentTimestamp();
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		TimestampTz when = limiter_next(&connection->limiters[0], worker->now);
+
+		if (connection->limiters[0].window_us == 0 || when <= worker->now)
+			continue;
+		rowset_row(set);
+		rowset_uuid(set, connection->id.data);
+		rowset_timestamptz(set, when);
+	}
+	rowset_execute(set, &remember_limits);
+}
+
 static void
 leave_body(void *arg)
 {
 	Datum		value = Int32GetDatum(worker->index);
 
 	statement_execute(&drop_claims, &value, NULL, false, 0);
+	keep_limits();
 }
 
 /* At an orderly end: what is in work now is not the cause of a crash. */
