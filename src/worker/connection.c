@@ -376,6 +376,42 @@ connections_evict(void)
 	}
 }
 
+bool
+connections_working(void)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (connection->n_active > 0 || connection->dirty)
+		{
+			hash_seq_term(&status);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+connections_refreshing(void)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (connection->refresh != NULL)
+		{
+			hash_seq_term(&status);
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 connection_ready(Connection *connection)
 {
@@ -454,7 +490,7 @@ connection_wants_claim(Connection *connection)
 {
 	int			room;
 
-	if (connection->temporary)
+	if (connection->temporary || worker->leave_by != 0)
 		return false;
 	if (connection->stale)
 		return !connection->reload_blocked || connection->n_active == 0;

@@ -512,6 +512,8 @@ connection_take_held(Connection *connection)
 {
 	dlist_mutable_iter iter;
 
+	if (worker->leave_by != 0)
+		return;
 	dlist_foreach_modify(iter, &connection->jobs)
 	{
 		Job		   *job = dlist_container(Job, node, iter.cur);

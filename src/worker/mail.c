@@ -222,6 +222,8 @@ mail_take_all(void)
 	MailTicket	ticket;
 	MailRequest request;
 
+	if (worker->leave_by != 0)
+		return;					/* our successor takes it */
 	while (mailbox_take(worker->database, worker->index, worker->n_workers, &ticket, &request))
 	{
 		if (request.kind == MAIL_REACH)

@@ -36,6 +36,8 @@
 #include "worker/worker.h"
 
 #define TICK_MS 60000
+/* How long a worker that ends for a reload goes on with what it has in work. */
+#define LEAVE_MS 5000
 #define KEY_CHECK_TEXT "echosync"
 #define KEY_CHECK_CONTEXT "key check"
 #define MAX_BODY (4 * 1024 * 1024)
@@ -372,12 +374,33 @@ reload(void)
 	while ((connection = hash_seq_search(&status)) != NULL)
 		connection_reconfigure(connection);
 	worker->next_tick = 0;
-	if (echosync_workers != worker->n_workers)
+
+	/* Divided anew: the launcher starts the new set when all have ended. */
+	if (echosync_workers != worker->n_workers && worker->leave_by == 0)
+		worker->leave_by = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LEAVE_MS);
+}
+
+/*
+ * A worker that is to end finishes the leads that it has in work: a create that
+ * is cut off is in doubt, and waits for long.  What takes too long is cut off
+ * all the same, but for the refresh of a token: a token that was spent, and its
+ * successor not read, is a connection lost.
+ */
+static void
+leave_if_done(void)
+{
+	if (worker->leave_by == 0)
+		return;
+	if (worker->leave_by > worker->now)
 	{
-		/* Divided anew: the launcher starts the new set when all have ended. */
-		worker->slot->exit = WORKER_EXIT_REQUESTED;
-		proc_exit(0);
+		if (connections_working() || worker->finished != NIL || worker->to_commit != NIL ||
+			http_engine_in_flight(worker->engine) > 0)
+			return;
 	}
+	else if (connections_refreshing())
+		return;
+	worker->slot->exit = WORKER_EXIT_REQUESTED;
+	proc_exit(0);
 }
 
 static void
@@ -483,6 +506,8 @@ sleep_ms(void)
 		due = Min(due, worker->dirty_retry_at);
 	if (housekeeping_next() != 0)
 		due = Min(due, housekeeping_next());
+	if (worker->leave_by > worker->now)
+		due = Min(due, worker->leave_by);
 	ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
 	return http >= 0 ? Min(ms, http) : ms;
 }
@@ -536,6 +561,7 @@ turn(void)
 	run_ready();
 	count_turn();
 	housekeeping_turn();
+	leave_if_done();
 }
 
 static WaitEventSet *

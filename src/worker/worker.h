@@ -211,6 +211,7 @@ typedef struct Worker
 	TimestampTz dirty_retry_at; /* of connections whose row is held */
 	bool		may_send;
 	int			error_code;		/* SQLSTATE of the last transaction that failed */
+	TimestampTz leave_by;		/* takes up nothing more, and ends; 0: stays */
 	TimestampTz now;
 } Worker;
 
@@ -245,6 +246,8 @@ extern void connection_mark_dirty(Connection *connection);
 extern void connections_evict(void);	/* forget those that are idle */
 extern void connection_ready(Connection *connection);	/* look at it this turn */
 extern void connection_wake_at(Connection *connection, TimestampTz when);
+extern bool connections_working(void);	/* is anything in work or to be written? */
+extern bool connections_refreshing(void);	/* is a token being refreshed? */
 extern void connections_due(void);	/* move those whose time has come to ready */
 extern TimestampTz connections_next_due(void);	/* 0: none */
 extern bool connection_wants_claim(Connection *connection);
