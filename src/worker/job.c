@@ -348,8 +348,11 @@ job_replied(const HttpReply *reply, void *arg)
 	{
 		connection->heard = true;
 		refuse_until(connection, context, reply);
-		job_set_state(job, JOB_STATE_SEND);
-		return;
+		if (job->kind != JOB_MAIL || connection->hold_until <= worker->now + MAIL_PATIENCE_US)
+		{
+			job_set_state(job, JOB_STATE_SEND);
+			return;
+		}
 	}
 	if (reply->status == 401 && wait_for_token(job))
 	{

@@ -96,6 +96,13 @@ take_place(Connection *connection)
 }
 
 static void
+answer_limit(const MailTicket *ticket)
+{
+	answer_error(ticket, "rate_limited",
+				 "The CRM's rate limit for this key is used up; try again in a minute.");
+}
+
+static void
 mail_test_key(const MailTicket *ticket, const MailRequest *request)
 {
 	const CrmProvider *provider = crm_provider_by_type(request->crm_type);
@@ -109,13 +116,22 @@ mail_test_key(const MailTicket *ticket, const MailRequest *request)
 	connection = connection_of_key(provider, request);
 	if (connection != NULL && !take_place(connection))
 	{
-		answer_error(ticket, "rate_limited", "The CRM's rate limit for this key is used up; try again in a minute.");
+		answer_limit(ticket);
 		return;
 	}
 	connection = connection_make_temporary(provider);
 	connection->crm.credential.kind = CRM_CREDENTIAL_API_KEY;
 	connection->crm.credential.secret = MemoryContextStrdup(connection->context, request->secret);
 	job_begin(mail_job(connection, CRM_TASK_TEST, ticket, request));
+}
+
+static bool
+limit_tries_patience(const Connection *connection)
+{
+	TimestampTz latest = worker->now + MAIL_PATIENCE_US;
+
+	return connection->outages == 0 &&
+		(connection->hold_until > latest || limiter_next(&connection->limiters[0], worker->now) > latest);
 }
 
 static void
@@ -127,6 +143,8 @@ mail_test_connection(const MailTicket *ticket, const MailRequest *request)
 		answer_error(ticket, "disconnected", "This connection no longer exists.");
 	else if (!connection->unsealed)
 		answer_error(ticket, "sealed", "The stored credential cannot be opened with the key in force.");
+	else if (limit_tries_patience(connection))
+		answer_limit(ticket);
 	else
 		job_begin(mail_job(connection, CRM_TASK_TEST, ticket, request));
 }

@@ -31,6 +31,12 @@
 /* A lead written is not written again sooner: changes meanwhile make one call. */
 #define SETTLE_MS 2000
 
+/*
+ * A call that waits for a limit keeps its place in the mailbox, which all share:
+ * it is told to come back if that would take longer.
+ */
+#define MAIL_PATIENCE_US INT64CONST(10000000)
+
 #define MAX_LIMITS 8
 
 /* A lead that was in work in so many crashes is given up. */
