@@ -1,11 +1,46 @@
 #!/bin/sh
 # The one list of Debian packages that building, the demo and the tests need.
-# Installs what is missing; says nothing when nothing is.
+#
+#   script/packages.sh                installs what is missing; says nothing when nothing is
+#   script/packages.sh --unpack DIR   fetches what is only unpacked, into DIR/tree
+#
+# What the monitoring test runs is not installed: these packages start services
+# and switch them on for the next boot, which is no business of a test.  Their
+# programs need nothing but the C library.  Unpacking needs no root.
 set -eu
 
 packages="gcc make pkg-config postgresql-15 postgresql-server-dev-15
 libcurl4-openssl-dev libssl-dev openssl curl python3 jq
 postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
+
+unpacked="prometheus prometheus-sql-exporter prometheus-postgres-exporter"
+
+# In lists of our own if the machine has none, or old ones.
+fetch() {
+    # shellcheck disable=SC2086
+    apt-get "$@" download $unpacked
+}
+
+unpack() {
+    mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
+    cd "$1"
+    if ! fetch -o APT::Sandbox::User= >fetch.log 2>&1; then
+        set -- -o "Dir::State::Lists=$PWD/lists" -o "Dir::Cache=$PWD/cache" -o APT::Sandbox::User=
+        if ! { apt-get "$@" update && fetch "$@"; } >>fetch.log 2>&1; then
+            cat fetch.log >&2
+            return 1
+        fi
+    fi
+    for file in ./*.deb; do
+        dpkg-deb -x "$file" tree
+    done
+    rm -rf ./*.deb lists cache fetch.log
+}
+
+if [ "${1:-}" = --unpack ]; then
+    unpack "$2"
+    exit
+fi
 
 missing=
 for package in $packages; do

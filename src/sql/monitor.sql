@@ -263,17 +263,22 @@ COMMENT ON FUNCTION echosync_doctor() IS 'What is wrong, and what to type. One r
 
 CREATE VIEW echosync_metrics WITH (security_barrier) AS
 WITH allowed AS (SELECT (SELECT echosync_has_level('monitor')) AS yes),
-queue AS (SELECT i.crm_type, i.status, sum(echosync_queue_length(i.id)) AS depth, min(least(
-                 (SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 ORDER BY q.id LIMIT 1),
-                 (SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 1 ORDER BY q.id LIMIT 1))) AS oldest
+queue AS (SELECT i.crm_type, i.status, sum(echosync_queue_length(i.id)) AS depth,
+                 min((SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 ORDER BY q.id LIMIT 1)) AS oldest_live,
+                 min((SELECT q.queued_at FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 1 ORDER BY q.id LIMIT 1)) AS oldest_backfill
             FROM crm_integrations i GROUP BY i.crm_type, i.status),
 samples(name, labels, value, type, help) AS (
     SELECT 'echosync_queue_depth', jsonb_build_object('crm', q.crm_type, 'status', q.status), q.depth::float8,
            'gauge', 'Rows queued, by CRM and status of the connection.' FROM queue q
     UNION ALL
     SELECT 'echosync_queue_oldest_seconds', jsonb_build_object('crm', q.crm_type),
-           coalesce(extract(epoch FROM clock_timestamp() - min(q.oldest)), 0)::float8,
+           coalesce(extract(epoch FROM clock_timestamp() - min(least(q.oldest_live, q.oldest_backfill))), 0)::float8,
            'gauge', 'Age of the oldest row queued for an active connection.'
+      FROM queue q WHERE q.status = 'active' GROUP BY q.crm_type
+    UNION ALL
+    SELECT 'echosync_live_oldest_seconds', jsonb_build_object('crm', q.crm_type),
+           coalesce(extract(epoch FROM clock_timestamp() - min(q.oldest_live)), 0)::float8,
+           'gauge', 'The same of live changes alone, without back-fills.'
       FROM queue q WHERE q.status = 'active' GROUP BY q.crm_type
     UNION ALL
     SELECT 'echosync_connections', jsonb_build_object('crm', i.crm_type, 'status', i.status), count(*)::float8,

@@ -82,7 +82,7 @@ SELECT ok(prosecdef OR prolang <> (SELECT oid FROM pg_language WHERE lanname = '
 -- Tables and views
 -- ---------------------------------------------------------------------------
 SELECT has_table('sync', t, format('table %s', t))
-  FROM unnest(ARRAY['crm_integrations', 'crm_sync_queue', 'crm_sync_logs', 'crm_lead_links', 'crm_lead_sources', 'crm_oauth_states', 'crm_sync_runs']) t;
+  FROM unnest(ARRAY['crm_integrations', 'crm_sync_queue', 'crm_sync_logs', 'crm_lead_links', 'crm_lead_sources', 'crm_oauth_states', 'crm_sync_runs', 'crm_sync_hours']) t;
 SELECT has_view('sync', v, format('view %s', v))
   FROM unnest(ARRAY['echosync_status', 'echosync_workers', 'echosync_runs', 'echosync_dead_letters', 'echosync_metrics']) v;
 CREATE FUNCTION pg_temp.columns_of(relation text) RETURNS text LANGUAGE sql AS $$
