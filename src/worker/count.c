@@ -130,7 +130,7 @@ count_waits(void)
 	return wanted != NIL || large_wanted != NIL || large.active;
 }
 
-/* For small_body: the batch, and whether there was a place for each. */
+/* For small_body: the batch, and how many rows each has. */
 typedef struct SmallCount
 {
 	List	   *keys;

@@ -281,6 +281,7 @@ static void
 reset_counters(WorkerSlot *slot)
 {
 	pg_atomic_write_u32(&slot->in_flight, 0);
+	pg_atomic_write_u64(&slot->due_at, 0);
 	pg_atomic_write_u64(&slot->requests, 0);
 	pg_atomic_write_u64(&slot->synced, 0);
 	pg_atomic_write_u64(&slot->failed, 0);
