@@ -14,10 +14,6 @@
 #include "crm/json.h"
 #include "crm/retry_after.h"
 
-#define CRM_PROVIDER(name) extern const CrmProvider name##_provider;
-#include "crm/providers.h"
-#undef CRM_PROVIDER
-
 static const CrmProvider *const provider_list[] = {
 #define CRM_PROVIDER(name) &name##_provider,
 #include "crm/providers.h"

@@ -286,6 +286,10 @@ struct CrmProvider
 							   CrmLimitHint *hint);
 };
 
+#define CRM_PROVIDER(name) extern const CrmProvider name##_provider;
+#include "crm/providers.h"
+#undef CRM_PROVIDER
+
 /* crm.c: the list of providers, and what they share */
 extern void crm_define_settings(void);	/* of all providers */
 extern char *crm_provider_names(void);	/* "a, b", for people */
