@@ -22,6 +22,7 @@
 
 #include "db/lead_columns.h"
 #include "db/statement.h"
+#include "pg_compat.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_attach_leads);
@@ -59,7 +60,7 @@ static Statement delete_source = {
 static void
 check_owner(Oid relid)
 {
-	if (!pg_class_ownercheck(relid, GetUserId()))
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 }
 

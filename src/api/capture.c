@@ -50,6 +50,7 @@
 #include "db/lead_columns.h"
 #include "config/settings.h"
 #include "crm/phone.h"
+#include "pg_compat.h"
 
 PG_FUNCTION_INFO_V1(echosync_capture);
 
@@ -394,7 +395,7 @@ field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
 }
 
 static void
-push_jsonb(JsonbParseState **state, JsonbIteratorToken token, Jsonb *value)
+push_jsonb(JsonbInState *state, JsonbIteratorToken token, Jsonb *value)
 {
 	JsonbValue	pushed;
 
@@ -406,7 +407,7 @@ push_jsonb(JsonbParseState **state, JsonbIteratorToken token, Jsonb *value)
 		pushed.val.binary.data = &value->root;
 		pushed.val.binary.len = VARSIZE(value) - VARHDRSZ;
 	}
-	(void) pushJsonbValue(state, token, &pushed);
+	pushJsonbValue(state, token, &pushed);
 }
 
 static Jsonb *
@@ -425,10 +426,9 @@ column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
 static void
 gather_structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 {
-	JsonbParseState *state = NULL;
-	JsonbValue *object;
+	JsonbInState state = {0};
 
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
 	{
 		JsonbValue	key;
@@ -439,17 +439,17 @@ gather_structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts 
 		key.type = jbvString;
 		key.val.string.val = unconstify(char *, lead_field_names[field]);
 		key.val.string.len = strlen(lead_field_names[field]);
-		(void) pushJsonbValue(&state, WJB_KEY, &key);
+		pushJsonbValue(&state, WJB_KEY, &key);
 		if (list)
-			(void) pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
+			pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 		for (int i = 0; i < entry->n_columns[field]; i++)
 			push_jsonb(&state, list ? WJB_ELEM : WJB_VALUE,
 					   column_jsonb(&entry->columns[field][i], slot));
 		if (list)
-			(void) pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+			pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 	}
-	object = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(object)));
+	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(state.result)));
 }
 
 static void

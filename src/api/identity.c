@@ -28,6 +28,7 @@
 #include "config/settings.h"
 #include "crm/json.h"
 #include "db/statement.h"
+#include "pg_compat.h"
 #include "worker/backlog.h"
 #include "worker/shared.h"
 
@@ -103,7 +104,7 @@ identity_has_level(const char *level)
 							  0, NULL, true);
 	if (!OidIsValid(function))
 		return false;
-	return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK ||
+	return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK ||
 		(strcmp(level, "admin") != 0 && identity_has_level("admin"));
 }
 

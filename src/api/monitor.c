@@ -11,6 +11,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
 #include "api/hidden.h"

@@ -30,6 +30,7 @@
 
 #include "config/seal.h"
 #include "config/secrets.h"
+#include "pg_compat.h"
 
 #define SEAL_PREFIX "es1:"
 #define KEY_LEN 32
@@ -106,7 +107,7 @@ encode_base64(const unsigned char *bytes, int len)
 {
 	int			size = pg_b64_enc_len(len);
 	char	   *text = palloc(size + 1);
-	int			written = pg_b64_encode((const char *) bytes, len, text, size);
+	int			written = pg_b64_encode(bytes, len, text, size);
 
 	if (written < 0)
 		elog(ERROR, "could not encode sealed value");
@@ -120,7 +121,7 @@ decode_base64(const char *text, int len, int *out_len)
 	int			size = pg_b64_dec_len(len) + 1;
 	unsigned char *bytes = palloc(size);
 
-	*out_len = pg_b64_decode(text, len, (char *) bytes, size);
+	*out_len = pg_b64_decode(text, len, bytes, size);
 	return *out_len < 0 ? NULL : bytes;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base64.h"
 
 #include "crm/credential.h"
+#include "pg_compat.h"
 
 const char *
 credential_check_api_key(const char *key, size_t max_len)
@@ -35,7 +36,7 @@ credential_basic_header(const char *user, const char *password)
 	char	   *encoded = palloc0(size + 1);
 	char	   *header;
 
-	if (pg_b64_encode(plain, plain_len, encoded, size) < 0)
+	if (pg_b64_encode((const uint8 *) plain, plain_len, encoded, size) < 0)
 		encoded[0] = '\0';		/* cannot happen: size is the exact need */
 	header = psprintf("Authorization: Basic %s", encoded);
 

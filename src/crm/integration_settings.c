@@ -16,6 +16,7 @@
 #include "crm/integration_settings.h"
 #include "crm/json.h"
 #include "crm/lead.h"
+#include "pg_compat.h"
 
 #define NAME_MAX_CHARS		100
 #define TAGS_MAX			20
@@ -66,7 +67,7 @@ static const Setting setting_list[] = {
 	{"assigned_user_id", "null", "null", write_user_id}
 };
 
-static void pg_attribute_noreturn()
+pg_noreturn static void
 bad_setting(const char *key, const char *detail)
 {
 	ereport(ERROR,

@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "db/queue_insert.h"
+#include "pg_compat.h"
 
 #define INSERT_BATCH 500
 
@@ -75,7 +76,7 @@ insert_batch(ResultRelInfo *result, EState *estate, TupleTableSlot **slots, int 
 	table_multi_insert(result->ri_RelationDesc, slots, n, GetCurrentCommandId(true), 0, bulk);
 	for (int i = 0; i < n; i++)
 	{
-		(void) ExecInsertIndexTuples(result, slots[i], estate, false, false, NULL, NIL);
+		compat_insert_index_entries(result, slots[i], estate);
 		ResetPerTupleExprContext(estate);
 	}
 }

@@ -20,11 +20,11 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
-#include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "db/statement.h"
+#include "pg_compat.h"
 
 static Oid	schema_oid = InvalidOid;
 static Oid	extension_owner = InvalidOid;
@@ -216,13 +216,13 @@ db_set_plain_output(void)
 void
 db_hide_settings(void)
 {
-	struct config_generic **settings = get_guc_variables();
-	int			n = GetNumConfigOptions();
+	int			n;
+	struct config_generic **settings = compat_settings(&n);
 
 	for (int i = 0; i < n; i++)
 	{
 		const char *value = settings[i]->flags & GUC_CUSTOM_PLACEHOLDER ?
-			*((struct config_string *) settings[i])->variable : NULL;
+			compat_string_setting(settings[i]) : NULL;
 
 		if (value != NULL && value[0] != '\0')
 			(void) set_config_option(settings[i]->name, "", PGC_USERSET, PGC_S_SESSION,

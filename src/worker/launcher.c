@@ -33,6 +33,7 @@
 #include "utils/snapmgr.h"
 
 #include "config/settings.h"
+#include "pg_compat.h"
 #include "worker/launcher.h"
 #include "worker/shared.h"
 #include "worker/step_aside.h"

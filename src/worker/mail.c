@@ -16,6 +16,7 @@
 #include "common/sha2.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "config/seal.h"

@@ -22,6 +22,7 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 
+#include "pg_compat.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
 #include "worker/wait_event.h"

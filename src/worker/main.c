@@ -32,6 +32,7 @@
 #include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "pg_compat.h"
 #include "worker/wait_event.h"
 #include "worker/worker.h"
 
@@ -45,6 +46,7 @@
 PGDLLEXPORT void echosync_worker_main(Datum arg);
 
 Worker	   *worker = NULL;
+
 
 static Statement select_version = {
 	.sql = "SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'echosync'",
@@ -568,7 +570,7 @@ turn(void)
 static WaitEventSet *
 make_wait_set(void)
 {
-	WaitEventSet *set = CreateWaitEventSet(TopMemoryContext, 3);
+	WaitEventSet *set = CreateWaitEventSet(NULL, 3);
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);

@@ -25,6 +25,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 
+#include "pg_compat.h"
 #include "worker/shared.h"
 #include "worker/step_aside.h"
 
@@ -194,7 +195,7 @@ step_aside_utility(PlannedStmt *statement, const char *query, bool read_only,
 {
 	Oid			database = shared_state != NULL ? wanted_database(statement->utilityStmt) : InvalidOid;
 
-	if (OidIsValid(database) && pg_database_ownercheck(database, GetUserId()) &&
+	if (OidIsValid(database) && object_ownercheck(DatabaseRelationId, database, GetUserId()) &&
 		note_add(database))
 		wait_for_workers(database);
 	run_next(statement, query, read_only, context, params, environment, dest, completion);

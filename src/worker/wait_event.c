@@ -4,26 +4,16 @@
  */
 #include "postgres.h"
 
-#include "pgstat.h"
-#if PG_VERSION_NUM >= 170000
-#include "utils/wait_event.h"
-#endif
-
+#include "pg_compat.h"
 #include "worker/wait_event.h"
 
 uint32
 wait_event(WaitReason reason)
 {
-#if PG_VERSION_NUM >= 170000
 	static const char *const names[WAIT_N_REASONS] = {
 		"EchosyncLauncher", "EchosyncWorker", "EchosyncAnswer", "EchosyncWorkerStart"
 	};
 	static uint32 known[WAIT_N_REASONS];
 
-	if (known[reason] == 0)
-		known[reason] = WaitEventExtensionNew(names[reason]);
-	return known[reason];
-#else
-	return PG_WAIT_EXTENSION;
-#endif
+	return compat_wait_event(&known[reason], names[reason]);
 }
