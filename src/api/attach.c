@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -165,10 +165,10 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 	int			source_id;
 
 	check_owner(relid);
-	rel = table_open(relid, ShareRowExclusiveLock);
+	rel = relation_open(relid, ShareRowExclusiveLock);
 	check_table(rel);
 	columns = lead_columns_recognize(rel, mapping);
-	table_close(rel, NoLock);
+	relation_close(rel, NoLock);
 
 	SPI_connect();
 	db_use_extension();
@@ -193,9 +193,9 @@ echosync_detach_leads(PG_FUNCTION_ARGS)
 	SavedUser	saved;
 
 	check_owner(relid);
-	rel = table_open(relid, ShareRowExclusiveLock);
+	rel = relation_open(relid, ShareRowExclusiveLock);
 	check_table(rel);
-	table_close(rel, NoLock);
+	relation_close(rel, NoLock);
 
 	SPI_connect();
 	db_use_extension();
