@@ -34,24 +34,41 @@ make_ca()
 		-days 2 2>>"$dir/openssl.log"
 }
 
-# make_certificate NAME CA DAYS SUBJECT_ALT_NAME
+# make_certificate NAME CA END SUBJECT_ALT_NAME
 make_certificate()
 {
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-keyout "$dir/$1.key" -out "$dir/$1.csr" -subj "/CN=echosync test" \
 		2>>"$dir/openssl.log"
-	echo "subjectAltName=$4" >"$dir/$1.ext"
-	openssl x509 -req -in "$dir/$1.csr" -CA "$dir/$2.crt" -CAkey "$dir/$2.key" \
-		-days "$3" -extfile "$dir/$1.ext" -out "$dir/$1.crt" 2>>"$dir/openssl.log"
+	: >"$dir/index.txt"
+	cat >"$dir/ca.conf" <<END
+[ca]
+default_ca = this
+[this]
+database = $dir/index.txt
+new_certs_dir = $dir
+rand_serial = yes
+policy = policy
+default_md = sha256
+[policy]
+commonName = supplied
+[leaf]
+subjectAltName = $4
+END
+	# openssl x509 cannot make one that has expired, from OpenSSL 3.4 on
+	openssl ca -batch -notext -config "$dir/ca.conf" -extensions leaf \
+		-startdate 20200101000000Z -enddate "$3" -cert "$dir/$2.crt" \
+		-keyfile "$dir/$2.key" -in "$dir/$1.csr" -out "$dir/$1.crt" \
+		2>>"$dir/openssl.log"
 }
 
 names=IP:127.0.0.1,DNS:good.test,DNS:hang.test,DNS:missing.test
 make_ca ca
 make_ca otherca
-make_certificate good ca 2 "$names"
-make_certificate wrongname ca 2 DNS:else.test
-make_certificate expired ca -1 "$names"
-make_certificate unknown otherca 2 "$names"
+make_certificate good ca 20491231000000Z "$names"
+make_certificate wrongname ca 20491231000000Z DNS:else.test
+make_certificate expired ca 20200201000000Z "$names"
+make_certificate unknown otherca 20491231000000Z "$names"
 
 warnings="-Wall -Wextra -Werror -Wmissing-prototypes -Wpointer-arith
 	-Wdeclaration-after-statement -Wformat-security -Wvla"
