@@ -51,6 +51,13 @@
 			return set_code; \
 	} while (0)
 
+/*
+ * CURLMOPT_QUICK_EXIT.  From 8.20 on the lookups belong to the multi handle.
+ * By its number, since the library may be newer than the headers; one that is
+ * older does not know it and needs it not.
+ */
+#define POLICY_MULTI_QUICK_EXIT		((CURLMoption) (CURLOPTTYPE_LONG + 21))
+
 CURLcode
 http_policy_apply(CURL *easy, const HttpEngineOptions *options)
 {
@@ -138,6 +145,7 @@ http_policy_apply_multi(CURLM *multi, const HttpEngineOptions *options)
 	SET_MULTI(CURLMOPT_MAX_TOTAL_CONNECTIONS, total);
 	SET_MULTI(CURLMOPT_MAX_HOST_CONNECTIONS, per_host);
 	SET_MULTI(CURLMOPT_MAXCONNECTS, total);
+	(void) curl_multi_setopt(multi, POLICY_MULTI_QUICK_EXIT, 1L);
 
 	return CURLM_OK;
 }
