@@ -315,7 +315,8 @@ SELECT matches(public.ask('app', format('SELECT count(*) FROM sync.echosync_prev
 SELECT dblink_exec('app', format('SET request.headers = %L', json_build_object('x-webhook-secret',
        substring(pg_read_file(current_setting('echosync.env_file')) FROM 'WEBHOOK_SECRET=(\S+)')))) \gset ignore_
 SELECT matches(public.ask('app', $$SELECT sync.echosync_webhook_lead_created('{"user_id": "bystander", "lead": {"id": "x2", "phone": "8015557025", "risk_score": 99}}')$$), '"success": true', 'or the webhook');
-SELECT is((SELECT string_agg(lead_id, ' ') FROM sync.crm_sync_queue), 'x1', 'its leads wait');
+SELECT is(public.ask('app', 'SELECT sync.echosync_drain(20)'), 't', 'and all that is theirs is done with');
+SELECT is((SELECT string_agg(lead_id, ' ') FROM (SELECT lead_id FROM sync.crm_sync_queue UNION SELECT lead_id FROM sync.crm_dead_letters) w), 'x1', 'its lead waits, or has been given up');
 SELECT is((SELECT string_agg(last_error, ' ') FROM sync.echosync_workers WHERE database = current_database() AND last_error ~ '80155'), NULL, 'and the error does not quote them');
 DELETE FROM evil.bombs;
 -- One whose reading never ends, and that catches being cancelled.
