@@ -169,10 +169,10 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 	check_table(rel);
 	columns = lead_columns_recognize(rel, mapping);
 	relation_close(rel, NoLock);
+	table = lead_table_name(relid); /* outlives SPI's memory */
 
 	SPI_connect();
 	db_use_extension();
-	table = lead_table_name(relid);
 	source_id = register_source(relid, lead_columns_to_jsonb(columns));
 	drop_triggers(relid);
 	create_trigger(ROW_TRIGGER, "ROW", table, source_id);
