@@ -4,9 +4,11 @@
 #   make install    into the server that PG_CONFIG names
 #   make demo       the whole job on a throwaway cluster with fake CRMs
 #   make check      every test, on throwaway clusters
+#   make check-asan the tests on clusters, with AddressSanitizer and UBSan
+#   make fuzz       libFuzzer on what parses foreign bytes
 #
-# demo and check install the Debian packages they need (script/packages.sh)
-# and leave nothing behind.
+# These four install the Debian packages they need (script/packages.sh) and
+# leave nothing behind, but for what fuzzing found.
 
 EXTENSION = echosync
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" echosync.control)
@@ -30,7 +32,7 @@ endif
 
 # The targets below build by calling make again, when what they need is there:
 # a fresh machine has no pg_config yet, and PGXS has a "check" of its own.
-OWN_TARGETS = demo check
+OWN_TARGETS = demo check check-asan fuzz
 
 ifneq ($(filter $(OWN_TARGETS),$(MAKECMDGOALS)),)
 
@@ -42,6 +44,14 @@ demo:
 check:
 	@script/packages.sh
 	@script/check.sh
+
+check-asan:
+	@script/packages.sh
+	@SANITIZE=1 TAP_JOBS=$${TAP_JOBS:-1} script/check.sh corpus regress pgtap tap
+
+fuzz:
+	@script/packages.sh fuzz
+	@script/fuzz.sh $(TARGETS)
 
 else
 

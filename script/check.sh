@@ -3,7 +3,7 @@
 # clusters; leaves nothing behind.
 #
 #   script/check.sh              all stages
-#   script/check.sh tap unit     these stages only: lint unit fakes regress pgtap tap
+#   script/check.sh tap unit     these stages only: lint unit fakes corpus regress pgtap tap
 #
 # TESTS="003 007" runs only the TAP files whose names contain one of the words.
 # TAP_JOBS=N runs so many TAP files at once.
@@ -15,7 +15,7 @@
 
 BUILD=$SANDBOX/build
 LOGS=$SANDBOX/logs
-STAGES=${*:-lint unit fakes regress pgtap tap}
+STAGES=${*:-lint unit fakes corpus regress pgtap tap}
 FAILED=
 PGXS_DIR=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../.." && pwd)
 
@@ -81,6 +81,12 @@ fakes() {
     echo "# summary: $(sed -nE 's/^Ran ([0-9]+ tests).*/\1/p' "$LOGS/fakes.log") of the fake CRMs"
 }
 
+# What fuzzing was fed with and what it found, once each.
+corpus() {
+    BUILT=$BUILD "$BUILD/script/fuzz.sh" replay
+    echo "# summary: $(awk '/^ok / { n += $3 } END { print n + 0 }' "$LOGS/corpus.log") inputs"
+}
+
 # On an instance of pg_regress's own, with the settings that the files ask for.
 regress() {
     local tests
@@ -135,6 +141,7 @@ sandbox_build
 ! wanted lint || stage lint lint
 ! wanted unit || stage unit unit
 ! wanted fakes || stage fakes fakes
+! wanted corpus || stage corpus corpus
 ! wanted regress || stage regress regress
 if wanted pgtap && [ -n "$(files test/pgtap '*.sql')" ]; then
     sandbox_start_fakes

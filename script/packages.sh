@@ -2,6 +2,7 @@
 # The one list of Debian packages that building, the demo and the tests need.
 #
 #   script/packages.sh                installs what is missing; says nothing when nothing is
+#   script/packages.sh fuzz           and what make fuzz needs besides
 #   script/packages.sh --unpack DIR   fetches what is only unpacked, into DIR/tree
 #
 # What the monitoring test runs is not installed: these packages start services
@@ -12,6 +13,7 @@ set -eu
 packages="gcc make pkg-config postgresql-15 postgresql-server-dev-15
 libcurl4-openssl-dev libssl-dev openssl curl python3 jq
 postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
+[ "${1:-}" != fuzz ] || packages="$packages clang-14 libclang-rt-14-dev llvm-14"
 
 unpacked="prometheus prometheus-sql-exporter prometheus-postgres-exporter"
 
