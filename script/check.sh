@@ -8,6 +8,7 @@
 # TESTS="003 007" runs only the TAP files whose names contain one of the words.
 # TAP_JOBS=N runs so many TAP files at once.
 # CHECK_LOGS=DIR keeps the logs of a failed run there.
+# SANITIZE=1 runs the stages against a library built with sanitizers (sanitize.sh).
 # shellcheck disable=SC2317,SC2329
 
 # shellcheck source=script/sandbox.sh
@@ -152,6 +153,7 @@ if wanted pgtap && [ -n "$(files test/pgtap '*.sql')" ]; then
     stage pgtap pgtap
 fi
 ! wanted tap || stage tap tap
+[ -z "${SANITIZE:-}" ] || stage reports reports
 
 if [ -n "$FAILED" ]; then
     if [ -n "${CHECK_LOGS:-}" ]; then

@@ -11,6 +11,11 @@ PG_CONFIG=${PG_CONFIG:-pg_config}
 PGBIN=$("$PG_CONFIG" --bindir)
 SANDBOX=$(mktemp -d /tmp/echosync.XXXXXX)
 FAKES_PID=
+SANDBOX_MAKE=(WERROR=1)
+
+# SANITIZE=1: see there.
+# shellcheck source-path=SCRIPTDIR source=sanitize.sh
+[ -z "${SANITIZE:-}" ] || . "$ROOT/script/sanitize.sh"
 
 as_postgres() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -60,8 +65,9 @@ sandbox_build() {
     sandbox_server
     mkdir "$SANDBOX/build"
     tar -C "$ROOT" --exclude=.git --exclude='*.o' --exclude='*.so' -cf - . | tar -C "$SANDBOX/build" -xf -
-    if ! make -s -j2 -C "$SANDBOX/build" WERROR=1 all >"$SANDBOX/build.log" 2>&1 ||
-       ! make -s -C "$SANDBOX/build" install >>"$SANDBOX/build.log" 2>&1; then
+    [ -z "${SANITIZE:-}" ] || sandbox_sanitize
+    if ! make -s -j2 -C "$SANDBOX/build" "${SANDBOX_MAKE[@]}" all >"$SANDBOX/build.log" 2>&1 ||
+       ! make -s -C "$SANDBOX/build" "${SANDBOX_MAKE[@]}" install >>"$SANDBOX/build.log" 2>&1; then
         cat "$SANDBOX/build.log" >&2
         return 1
     fi
