@@ -115,14 +115,23 @@ encode_base64(const unsigned char *bytes, int len)
 	return text;
 }
 
+/*
+ * Only the one text that encode_base64 makes of the bytes: pg_b64_decode takes
+ * others with them, since it does not look at what padding leaves over, and an
+ * altered value would open.
+ */
 static unsigned char *
 decode_base64(const char *text, int len, int *out_len)
 {
 	int			size = pg_b64_dec_len(len) + 1;
 	unsigned char *bytes = palloc(size);
+	char	   *again;
 
 	*out_len = pg_b64_decode(text, len, bytes, size);
-	return *out_len < 0 ? NULL : bytes;
+	if (*out_len < 0)
+		return NULL;
+	again = encode_base64(bytes, *out_len);
+	return strlen(again) == len && memcmp(again, text, len) == 0 ? bytes : NULL;
 }
 
 static bool
