@@ -16,6 +16,7 @@
 #define FUB_TOKEN_LIFE 3600		/* seconds; Follow Up Boss reference 2.7 */
 #define FUB_TOKEN_LIFE_MAX (30 * 86400)
 #define FUB_API_KEY_MAX 512
+#define FUB_ACCESS_TOKEN_MAX 8192
 
 /* What the token endpoint's error codes mean (Follow Up Boss reference 2.8). */
 typedef struct TokenError
@@ -248,8 +249,9 @@ read_tokens(CrmSession *session, const HttpReply *reply)
 	if (root == NULL)
 		return false;
 
+	/* one with a line break or the like could not be sent, and would not last */
 	tokens->secret = json_get_text(root, "access_token");
-	if (tokens->secret == NULL || tokens->secret[0] == '\0')
+	if (credential_check_api_key(tokens->secret, FUB_ACCESS_TOKEN_MAX) != NULL)
 		return false;
 	tokens->kind = CRM_CREDENTIAL_OAUTH;
 	tokens->refresh_token = json_get_text(root, "refresh_token");
