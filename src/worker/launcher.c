@@ -10,7 +10,7 @@
  * no worker, a call that needs one.
  *
  * A worker that fails is started again after a second, then two, up to a
- * minute.
+ * minute; one that had run for longer than that, after a second.
  */
 #include "postgres.h"
 
@@ -172,6 +172,7 @@ slot_reserve(Oid database, int index)
 		slot->index = index;
 		slot->n_workers = echosync_workers;
 		slot->exit = WORKER_EXIT_UNKNOWN;
+		slot->started_at = GetCurrentTimestamp();
 		pg_atomic_write_u32(&slot->state, WORKER_STATE_STARTING);
 		found = i;
 	}
@@ -289,6 +290,23 @@ worker_start(KnownDatabase *known, int index)
 	return ok;
 }
 
+/* How long to wait with the next start, after a worker has ended. */
+static void
+note_exit(KnownDatabase *known, WorkerExit exit, TimestampTz started_at, TimestampTz now)
+{
+	known->absent = exit == WORKER_EXIT_NO_EXTENSION;
+	known->not_before = 0;
+	if (exit != WORKER_EXIT_UNKNOWN ||
+		TimestampDifferenceExceeds(started_at, now, RESTART_MAX_MS))
+		known->failures = 0;
+	if (exit != WORKER_EXIT_UNKNOWN)
+		return;
+	known->failures++;
+	known->not_before = TimestampTzPlusMilliseconds(now,
+													Min(RESTART_FIRST_MS << Min(known->failures - 1, 6),
+														RESTART_MAX_MS));
+}
+
 /*
  * Look after workers that have ended; true if any has, since its database may
  * be gone as well.
@@ -303,6 +321,7 @@ workers_reap(TimestampTz now)
 	{
 		StartedWorker *worker = lfirst(lc);
 		KnownDatabase *known = database_find(worker->database);
+		TimestampTz started_at = shared_state->slots[worker->slot].started_at;
 		WorkerExit	exit;
 		pid_t		pid;
 
@@ -315,13 +334,7 @@ workers_reap(TimestampTz now)
 		pfree(worker);
 		if (known == NULL)
 			continue;
-		known->absent = exit == WORKER_EXIT_NO_EXTENSION;
-		known->failures = exit == WORKER_EXIT_UNKNOWN ? known->failures + 1 : 0;
-		known->not_before = 0;
-		if (exit == WORKER_EXIT_UNKNOWN)
-			known->not_before = TimestampTzPlusMilliseconds(now,
-															Min(RESTART_FIRST_MS << Min(known->failures - 1, 6),
-																RESTART_MAX_MS));
+		note_exit(known, exit, started_at, now);
 	}
 	return any;
 }

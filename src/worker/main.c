@@ -325,6 +325,17 @@ worker_leave(int code, Datum arg)
 		housekeeping_leave();
 }
 
+/*
+ * Ended by an administrator, or to step aside: that is no failure, and the
+ * successor may come at once.  A signal handler: plain stores only.
+ */
+static void
+worker_die(SIGNAL_ARGS)
+{
+	worker->slot->exit = WORKER_EXIT_REQUESTED;
+	die(postgres_signal_arg);
+}
+
 /* From here on backends find us. */
 static void
 worker_announce(void)
@@ -585,12 +596,18 @@ echosync_worker_main(Datum arg)
 	WaitEvent	event;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
 	worker_attach(DatumGetInt32(arg));
+	pqsignal(SIGTERM, worker_die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(worker->database, InvalidOid, 0);
 	pgstat_report_appname("echosync worker");
 	override_session_settings();
+	if (echosync_workers != worker->n_workers)
+	{
+		/* Started by a launcher that had not seen the reload yet. */
+		worker->slot->exit = WORKER_EXIT_REQUESTED;
+		proc_exit(0);
+	}
 
 	worker->now = GetCurrentTimestamp();
 	connections_init();
