@@ -43,6 +43,12 @@ static Statement find_integration = {
 	.argtypes = {UUIDOID}
 };
 
+static Statement find_own = {
+	.sql = "SELECT i.id FROM @schema@.crm_integrations i WHERE i.user_id = $1 AND i.crm_type = $2",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
+};
+
 const CrmProvider *
 connect_require_provider(FunctionCallInfo fcinfo, int arg)
 {
@@ -153,6 +159,24 @@ connect_store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
 	return UUIDPGetDatum(id);
 }
 
+/*
+ * The user's connection to this CRM, if there is one, so that the worker that
+ * owns it is asked: it knows whether this key may be used just now.
+ */
+static void
+find_owner(MailRequest *request)
+{
+	Datum		values[2] = {CStringGetTextDatum(request->user_id), CStringGetTextDatum(request->crm_type)};
+	bool		isnull;
+
+	SPI_connect();
+	db_use_extension();
+	statement_execute(&find_own, values, NULL, true, 1);
+	if (SPI_processed == 1)
+		request->integration = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
+	SPI_finish();
+}
+
 static Datum
 connect_hidden(FunctionCallInfo fcinfo)
 {
@@ -173,6 +197,7 @@ connect_hidden(FunctionCallInfo fcinfo)
 	strlcpy(request->crm_type, provider->crm_type, sizeof(request->crm_type));
 	strlcpy(request->user_id, user_id, sizeof(request->user_id));
 	strlcpy(request->secret, key, sizeof(request->secret));
+	find_owner(request);
 	mailbox_ask(request, reply);
 	explicit_bzero(request, sizeof(MailRequest));
 	if (!reply->ok)

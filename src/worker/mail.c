@@ -62,25 +62,23 @@ mail_job(Connection *connection, CrmTask task, const MailTicket *ticket,
 	return job;
 }
 
-/* The user's connection that uses this very key, NULL for none in memory. */
+/*
+ * The user's connection that uses this very key, NULL for none.  It is loaded:
+ * the row remembers a wait from before our start.
+ */
 static Connection *
-connection_of_key(const CrmProvider *provider, const MailRequest *request)
+connection_of_key(const MailRequest *request)
 {
-	HASH_SEQ_STATUS status;
+	static const pg_uuid_t none = {{0}};
 	Connection *connection;
 
-	hash_seq_init(&status, worker->connections);
-	while ((connection = hash_seq_search(&status)) != NULL)
-	{
-		if (connection->crm.provider == provider && connection->unsealed &&
-			strcmp(connection->user_id, request->user_id) == 0 &&
-			strcmp(connection->crm.credential.secret, request->secret) == 0)
-		{
-			hash_seq_term(&status);
-			return connection;
-		}
-	}
-	return NULL;
+	if (memcmp(&request->integration, &none, UUID_LEN) == 0)
+		return NULL;
+	connection = connection_get(&request->integration);
+	if (!claim_load(connection) || !connection->unsealed ||
+		strcmp(connection->crm.credential.secret, request->secret) != 0)
+		return NULL;
+	return connection;
 }
 
 /* A key that is in use already has one limit, whoever calls with it. */
@@ -114,7 +112,7 @@ mail_test_key(const MailTicket *ticket, const MailRequest *request)
 		answer_error(ticket, "unknown_crm", "This kind of CRM is not known.");
 		return;
 	}
-	connection = connection_of_key(provider, request);
+	connection = connection_of_key(request);
 	if (connection != NULL && !take_place(connection))
 	{
 		answer_limit(ticket);
