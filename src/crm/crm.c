@@ -14,6 +14,9 @@
 #include "crm/json.h"
 #include "crm/retry_after.h"
 
+/* Less than the fields of the mailbox that a label goes through. */
+#define CRM_LABEL_BYTES 250
+
 static const CrmProvider *const provider_list[] = {
 #define CRM_PROVIDER(name) &name##_provider,
 #include "crm/providers.h"
@@ -300,6 +303,35 @@ crm_note_digest(const char *note, uint8 digest[LEAD_DIGEST_LEN])
 	/* the same hash as of keys, in a domain that no integration id has */
 	lead_key_hash("note", 'n', note, hash);
 	memcpy(digest, hash, LEAD_DIGEST_LEN);
+}
+
+/* Controls (C0, DEL, C1), and marks of direction, of order and of no width. */
+static bool
+char_is_seen(uint32 c)
+{
+	return c >= 0x20 && !(c >= 0x7F && c <= 0x9F) && c != 0xAD && c != 0x061C &&
+		!(c >= 0x200B && c <= 0x200F) && !(c >= 0x2028 && c <= 0x202E) &&
+		!(c >= 0x2060 && c <= 0x206F) && c != 0xFEFF && !(c >= 0xFFF0 && c <= 0xFFFF) &&
+		!(c >= 0xE0000 && c <= 0xE0FFF);
+}
+
+char *
+crm_label(const char *text)
+{
+	StringInfoData label;
+
+	initStringInfo(&label);
+	while (*text != '\0')
+	{
+		const char *start = text;
+		uint32		c = text_next_char(&text);
+
+		if (label.len + (text - start) > CRM_LABEL_BYTES)
+			break;
+		if (char_is_seen(c))
+			appendBinaryStringInfo(&label, start, text - start);
+	}
+	return label.data;
 }
 
 /* Lower case, for the alphabets whose capitals are at a fixed distance. */

@@ -327,6 +327,12 @@ extern int	crm_retry_after_ms(const char *value, int64 now_unix);
 extern void crm_note_digest(const char *note, uint8 digest[LEAD_DIGEST_LEN]);
 
 /*
+ * A name that a CRM gives an account, for people to read: without characters
+ * that are not seen or turn the text round, cut to what has room everywhere.
+ */
+extern char *crm_label(const char *text);
+
+/*
  * Which names agree?  Case and space are ignored; a blank on either side
  * agrees with anything.
  */

@@ -312,7 +312,7 @@ read_identity(CrmSession *session, const HttpReply *reply)
 		domain = json_get_text(account, "name");
 	if (domain == NULL)
 		domain = psprintf(INT64_FORMAT, account_id);
-	session->account_label = text_clip(name ? psprintf("%s (%s)", name, domain) : domain, 255);
+	session->account_label = crm_label(name ? psprintf("%s (%s)", name, domain) : domain);
 	return true;
 }
 

@@ -202,8 +202,8 @@ lofty_me_reply(CrmSession *session, const LoftyAnswer *answer)
 		name = json_get_text(me, "email");
 	if (text_is_blank(name))
 		name = session->account_id;
-	session->account_label = text_is_blank(role) ? text_clip(name, 100) :
-		psprintf("%s (%s)", text_clip(name, 100), text_clip(role, 40));
+	session->account_label = crm_label(text_is_blank(role) ? name :
+									   psprintf("%s (%s)", text_clip(name, 100), text_clip(role, 40)));
 	return crm_success(session, CRM_WRITE_NONE);
 }
 
