@@ -366,12 +366,33 @@ engine_set_done(HttpEngine *engine, HttpTransfer *transfer)
 	sigset_t	signals;
 
 	engine_block_signals(&signals);
-	/* can fail only for a handle that is not in the multi: ours is */
+	/* fails only for a handle that is not in the multi any more */
 	(void) curl_multi_remove_handle(engine->multi, transfer->easy);
 	engine_restore_signals(&signals);
 	engine_list_remove(&engine->running, transfer);
 	engine_list_add(&engine->done, transfer);
 	transfer->state = HTTP_TRANSFER_DONE;
+}
+
+/*
+ * Hand a transfer of which nothing was sent to libcurl again, for a connection
+ * of its own.  False if libcurl does not take it.
+ */
+static bool
+engine_start_afresh(HttpEngine *engine, HttpTransfer *transfer)
+{
+	CURL	   *easy = transfer->easy;
+	sigset_t	signals;
+	bool		started;
+
+	engine_block_signals(&signals);
+	started = curl_multi_remove_handle(engine->multi, easy) == CURLM_OK &&
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+		curl_multi_add_handle(engine->multi, easy) == CURLM_OK;
+	engine_restore_signals(&signals);
+	if (started)
+		transfer->fault = HTTP_FAULT_NONE;
+	return started;
 }
 
 /* Run the callback of a transfer that is done, and forget the transfer. */
@@ -531,6 +552,9 @@ engine_collect(HttpEngine *engine)
 			curl_easy_getinfo(easy, CURLINFO_PRIVATE,
 							  (char **) &transfer) != CURLE_OK ||
 			transfer == NULL)
+			continue;
+		if (transfer->fault == HTTP_FAULT_STALE &&
+			engine_start_afresh(engine, transfer))
 			continue;
 		transfer->code = code;
 		engine_set_done(engine, transfer);

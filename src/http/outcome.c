@@ -191,6 +191,8 @@ outcome_result(const HttpTransfer *transfer)
 			return HTTP_RESULT_TOO_LARGE;
 		case HTTP_FAULT_RESEND:
 			return HTTP_RESULT_LOST;
+		case HTTP_FAULT_STALE:
+			return HTTP_RESULT_CONNECT;
 		case HTTP_FAULT_DEADLINE:
 			return HTTP_RESULT_TIMEOUT;
 		case HTTP_FAULT_CANCELLED:
@@ -220,6 +222,7 @@ outcome_fault_words(const HttpTransfer *transfer)
 		case HTTP_FAULT_TOO_LARGE:
 			break;				/* libcurl has its own way to notice, too */
 		case HTTP_FAULT_RESEND:
+		case HTTP_FAULT_STALE:
 			return "Connection closed without a reply";
 		case HTTP_FAULT_DEADLINE:
 			return "Timeout was reached";

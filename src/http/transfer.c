@@ -11,10 +11,15 @@
  * once and the copies are wiped.  (libcurl's own send and receive buffers
  * are beyond our reach.)
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE				/* POLLRDHUP */
+#endif
+
 #include <ctype.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -191,6 +196,26 @@ transfer_on_tls(CURL *easy, void *tls, void *arg)
 }
 
 /*
+ * Has the peer closed the connection that libcurl is about to use again?
+ * From 8.22 on libcurl does not look itself within a second of its last use.
+ */
+static bool
+transfer_is_stale(const HttpTransfer *transfer)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	struct pollfd poller;
+
+	if (transfer->socket_us != 0 ||
+		curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+		fd == CURL_SOCKET_BAD)
+		return false;
+	poller.fd = fd;
+	poller.events = POLLRDHUP;
+	poller.revents = 0;
+	return poll(&poller, 1, 0) > 0;
+}
+
+/*
  * The connection stands and the request is about to be written.
  *
  * libcurl comes here a second time when a connection it had used before broke
@@ -215,6 +240,11 @@ transfer_on_send(void *arg, char *peer, char *local, int peer_port,
 	if (transfer->sent_us != 0 && !transfer->repeatable)
 	{
 		transfer->fault = HTTP_FAULT_RESEND;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (transfer->sent_us == 0 && transfer_is_stale(transfer))
+	{
+		transfer->fault = HTTP_FAULT_STALE;
 		return CURL_PREREQFUNC_ABORT;
 	}
 	transfer_stamp(&transfer->sent_us);

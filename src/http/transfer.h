@@ -32,6 +32,7 @@ typedef enum HttpFault
 	HTTP_FAULT_TOO_LARGE,		/* the reply passed a cap */
 	HTTP_FAULT_NO_MEMORY,
 	HTTP_FAULT_RESEND,			/* libcurl was about to send it twice */
+	HTTP_FAULT_STALE,			/* the peer had closed the connection before */
 	HTTP_FAULT_DEADLINE,		/* out of time while libcurl kept no time */
 	HTTP_FAULT_CANCELLED
 } HttpFault;

@@ -1361,6 +1361,8 @@ test_http2(void)
 	control("set h2mode 3");
 	responded(fetch("GET", url("h2", "/")), 200, "two", "a refused GET is repeated");
 
+	close_engine();				/* with the connections that have died by now */
+	open_engine();
 	control("set h2mode 5");
 	control("set h2.cancelled 0");
 	call = start("POST", url("h2", "/"));
