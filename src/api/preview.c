@@ -33,11 +33,6 @@ PG_FUNCTION_INFO_V1(echosync_preview);
 
 #define PREVIEW_MAX_STEPS 20
 
-/* What both CRMs answer when they know nobody and accept everything. */
-#define NOBODY "{\"_metadata\": {\"total\": 0}, \"leads\": [], \"people\": [], \"found\": false, " \
-	"\"customfields\": [], \"notes\": []}"
-#define ACCEPTED "{\"leadId\": 1, \"noteId\": 1, \"id\": 1}"
-
 static Statement find_integration = {
 	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings"
 	" FROM @schema@.echosync_find_integration($1) AS i",
@@ -218,15 +213,16 @@ put_end(ReturnSetInfo *result, int step, const CrmSession *session)
 static CrmAction
 play_crm(CrmSession *session)
 {
+	const CrmProvider *provider = session->connection->provider;
 	bool		reads = strcmp(session->request.method, "GET") == 0;
 	HttpReply	reply = {0};
 
 	reply.result = HTTP_RESULT_RESPONSE;
 	reply.maybe_sent = true;
 	reply.status = reads ? 200 : 201;
-	reply.body = pstrdup(reads ? NOBODY : ACCEPTED);
+	reply.body = pstrdup(reads ? provider->reply_nobody : provider->reply_accepted);
 	reply.body_len = strlen(reply.body);
-	return session->connection->provider->next(session, &reply);
+	return provider->next(session, &reply);
 }
 
 static void

@@ -284,6 +284,13 @@ struct CrmProvider
 	/* Read limit headers of any reply; fields not said are -1. */
 	void		(*limit_hint) (const HttpReply *reply, int limit_context,
 							   CrmLimitHint *hint);
+
+	/*
+	 * What the CRM answers, for echosync_preview, which plays it: to a GET
+	 * where nobody is known, to a write that succeeds.
+	 */
+	const char *reply_nobody;
+	const char *reply_accepted;
 };
 
 #define CRM_PROVIDER(name) extern const CrmProvider name##_provider;

@@ -267,5 +267,7 @@ const CrmProvider followupboss_provider = {
 	.oauth_setup_hint = "Set FOLLOWUPBOSS_CLIENT_ID and FOLLOWUPBOSS_CLIENT_SECRET in the env file, and echosync.redirect_url.",
 	.begin = fub_begin,
 	.next = fub_next,
-	.limit_hint = fub_limit_hint
+	.limit_hint = fub_limit_hint,
+	.reply_nobody = "{\"_metadata\": {\"total\": 0}, \"people\": [], \"found\": false, \"customfields\": [], \"notes\": []}",
+	.reply_accepted = "{\"id\": 1}"
 };

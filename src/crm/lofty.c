@@ -327,5 +327,7 @@ const CrmProvider lofty_provider =
 	.check_api_key = lofty_check_api_key,
 	.begin = lofty_begin,
 	.next = lofty_next,
-	.limit_hint = lofty_limit_hint
+	.limit_hint = lofty_limit_hint,
+	.reply_nobody = "{\"_metadata\": {\"total\": 0}, \"leads\": [], \"notes\": []}",
+	.reply_accepted = "{\"leadId\": 1, \"noteId\": 1}"
 };
