@@ -156,6 +156,12 @@ connect_store(const char *user_id, const CrmProvider *provider, Jsonb *settings,
 	integration_store(&new, id);
 	SPI_finish();
 	wake_note_integration(id);
+	if (provider->experimental)
+		ereport(NOTICE,
+				(errmsg("the connection to %s is experimental", provider->label),
+				 errdetail("It follows what is public of its API and was not tried against %s itself.",
+						   provider->label),
+				 errhidestmt(true)));
 	return UUIDPGetDatum(id);
 }
 

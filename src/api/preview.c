@@ -205,6 +205,8 @@ put_end(ReturnSetInfo *result, int step, const CrmSession *session)
 		json_key_string(&out, "status", "sent");
 		json_key_string(&out, "assumes", "every search finds nobody and every write succeeds");
 	}
+	if (session->connection->provider->experimental)
+		json_key_bool(&out, "experimental", true);
 	json_key_string(&out, "linked_to", session->link.record_id);
 	json_object_end(&out);
 	put_row(result, step, "-", NULL, DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));

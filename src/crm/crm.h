@@ -248,6 +248,8 @@ struct CrmProvider
 {
 	const char *crm_type;		/* "lofty": the name in SQL */
 	const char *label;			/* "Lofty": the name for people */
+	bool		experimental;	/* never tried against the CRM itself: whoever
+								 * connects is told */
 	bool		flags_records;	/* has a do-not-contact flag on records */
 	bool		takes_api_key;
 	bool		takes_oauth;
