@@ -4,8 +4,9 @@ import atexit
 import base64
 import json
 import unittest
+from urllib.parse import quote
 
-from client import FUB_KEY, KEY, Fakes
+from client import FUB_KEY, KEY, KVCORE_KEY, Fakes
 
 fakes = Fakes()
 atexit.register(fakes.stop)
@@ -96,3 +97,37 @@ class FubCase(Case):
 
     def record(self, id):
         return [one for one in control("GET", "/records?crm=fub") if one["id"] == id][0]
+
+
+class KvCoreCase(Case):
+    """kvCORE with its limit out of the way."""
+
+    def setUp(self):
+        super().setUp()
+        self.knob("kvcore", "rate_limits_off", True)
+
+    def kvcore(self, method, target, body=None, key=KVCORE_KEY, scheme="Bearer", **extra):
+        headers = {"Authorization": "%s %s" % (scheme, key), "Content-Type": "application/json", "User-Agent": "t/1"}
+        headers.update({name.replace("_", "-"): value for name, value in extra.items()})
+        headers = {name: value for name, value in headers.items() if value is not None}
+        return fakes.call("kvcore", method, "/v2/public" + target, None if body is None else json.dumps(body), headers)
+
+    def contact(self, **more):
+        return {"first_name": "Cy", "last_name": "Oak", "email": "cy@example.test", "cell_phone_1": "8015550102",
+                "email_optin": 0, "text_on": 0, **more}
+
+    def create(self, **more):
+        answer = self.kvcore("POST", "/contact", self.contact(**more))
+        self.assertEqual(answer.status, 201, answer.raw)
+        return answer.json()["id"]
+
+    def seed(self, **record):
+        return control("POST", "/seed", {"crm": "kvcore", "record": {
+            "first_name": "Dana", "last_name": "Holt", "email": "dana@example.test", "cell_phone_1": "(801) 555-0142",
+            "tags": ["vip"], **record}})["id"]
+
+    def found(self, email, more=""):
+        return self.kvcore("GET", "/contacts?filter%5Bemail%5D=" + quote(email, safe="") + more).json()
+
+    def record(self, id):
+        return [one for one in control("GET", "/records?crm=kvcore") if one["id"] == id][0]

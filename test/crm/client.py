@@ -12,6 +12,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEY, KEY2 = "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2ln", "eyJhbGciOiJIUzI1NiJ9.eyJ1IjoyfQ.c2ln"
 FUB_KEY, FUB_KEY2 = "fka_0123456789abcdef", "fka_tenant2_abcdef"
+KVCORE_KEY, KVCORE_KEY2 = ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1MTAwMSJ9.c2ln",
+                           "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1MTAwMiJ9.c2ln")
 
 
 class Answer:

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Runs the fake Lofty and the fake Follow Up Boss over TLS, with a control port, until SIGTERM or end of stdin.
+"""Runs the fake Lofty, Follow Up Boss and kvCORE over TLS, with a control port, until SIGTERM or end of stdin.
 
-  run.py --dir DIR [--lofty-port N] [--fub-port N] [--fub-app-port N] [--control-port N] [--with-stdin]
+  run.py --dir DIR [--lofty-port N] [--fub-port N] [--fub-app-port N] [--kvcore-port N] [--control-port N]
+         [--with-stdin]
 
 Makes a CA in DIR if there is none and writes DIR/ports.json when all ports listen. See README.md.
 """
@@ -23,6 +24,7 @@ from followupboss import FollowUpBoss
 from fub_accounts import Accounts
 from fub_oauth import FollowUpBossApp
 from http_server import Listener
+from kvcore import KvCore
 from lofty import Lofty
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,7 +33,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dir", required=True, help="where the CA, the certificates and ports.json go")
-    for name in ("lofty", "fub", "fub-app", "control"):
+    for name in ("lofty", "fub", "fub-app", "kvcore", "control"):
         parser.add_argument("--%s-port" % name, type=int, default=0, help="default: any free port")
     parser.add_argument("--with-stdin", action="store_true", help="stop when stdin closes")
     return parser.parse_args()
@@ -48,7 +50,7 @@ def tls(directory, name):
 def make_world():
     world = World()
     accounts = Accounts(world.secrets)
-    for crm in (Lofty(world), FollowUpBoss(world, accounts), FollowUpBossApp(world, accounts)):
+    for crm in (Lofty(world), FollowUpBoss(world, accounts), FollowUpBossApp(world, accounts), KvCore(world)):
         world.add(crm)
     return world
 
@@ -59,6 +61,7 @@ async def listen_all(args, world):
     plan = [("lofty", world.crms["lofty"], args.lofty_port, good),
             ("fub", world.crms["fub"], args.fub_port, good),
             ("fub_app", world.crms["fub_app"], args.fub_app_port, good),
+            ("kvcore", world.crms["kvcore"], args.kvcore_port, good),
             ("trap", Trap(world, "trap", "trap_contacted"), 0, good),
             ("plain", Trap(world, "plain", "plain_http_spoken"), 0, None)]
     plan += [(name, Trap(world, name, "certificate_not_verified"), 0, tls(args.dir, name))

@@ -9,7 +9,7 @@ import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ("test_lofty", "test_followupboss", "test_fub_oauth", "test_wire")
+FILES = ("test_lofty", "test_followupboss", "test_fub_oauth", "test_kvcore", "test_wire")
 
 if __name__ == "__main__":
     sys.path.insert(0, HERE)
