@@ -1,8 +1,8 @@
-# A throwaway cluster with echosync and the two fake CRMs, for the demo and the
+# A throwaway cluster with echosync and the fake CRMs, for the demo and the
 # tests that are shell scripts.  To be sourced; everything is gone at exit.
 #
 # Sets: SANDBOX (folder), PGHOST, PGPORT, PGUSER, PGDATABASE, the URLs of the
-# fakes (LOFTY_URL, FUB_URL, FUB_APP_URL) and CONTROL_URL.
+# fakes (LOFTY_URL, FUB_URL, FUB_APP_URL, KVCORE_URL) and CONTROL_URL.
 # shellcheck shell=bash
 
 set -euo pipefail
@@ -91,6 +91,7 @@ sandbox_start_fakes() {
     LOFTY_URL="https://localhost:$(port_of lofty)/v1.0"
     FUB_URL="https://localhost:$(port_of fub)/v1"
     FUB_APP_URL="https://localhost:$(port_of fub_app)"
+    KVCORE_URL="https://localhost:$(port_of kvcore)/v2/public"
     CONTROL_URL="http://127.0.0.1:$(port_of control)"
     cp "$SANDBOX/fakes/ca.pem" "$SANDBOX/ca.pem"
 }
@@ -127,6 +128,7 @@ sandbox_start_cluster() {       # sandbox_start_cluster [LINE OF postgresql.conf
         echo "echosync.lofty_api_url = '$LOFTY_URL'"
         echo "echosync.followupboss_api_url = '$FUB_URL'"
         echo "echosync.followupboss_app_url = '$FUB_APP_URL'"
+        echo "echosync.kvcore_api_url = '$KVCORE_URL'"
         echo "echosync.redirect_url = 'https://cb.example/fub'"
         printf '%s\n' "$@"
     } >>"$SANDBOX/data/postgresql.conf"

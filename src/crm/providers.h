@@ -6,3 +6,4 @@
  */
 CRM_PROVIDER(followupboss)
 CRM_PROVIDER(lofty)
+CRM_PROVIDER(kvcore)

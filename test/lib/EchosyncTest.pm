@@ -23,6 +23,7 @@ use File::Spec;
 use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP ();
+use MIME::Base64 qw(encode_base64url);
 use Test::More;
 use Time::HiRes qw(time usleep);
 
@@ -111,7 +112,7 @@ sub _lift_limits
 {
 	my ($self) = @_;
 
-	$self->knob($_, 'rate_limits_off', JSON::PP::true) for qw(lofty fub fub_app);
+	$self->knob($_, 'rate_limits_off', JSON::PP::true) for qw(lofty fub fub_app kvcore);
 }
 
 sub env_file { return "$_[0]{dir}/echosync.env" }
@@ -149,6 +150,7 @@ sub write_raw_env_file
 sub lofty_url { return "https://localhost:$_[0]{ports}{lofty}/v1.0" }
 sub fub_url { return "https://localhost:$_[0]{ports}{fub}/v1" }
 sub fub_app_url { return "https://localhost:$_[0]{ports}{fub_app}" }
+sub kvcore_url { return "https://localhost:$_[0]{ports}{kvcore}/v2/public" }
 
 sub _start_cluster
 {
@@ -157,6 +159,7 @@ sub _start_cluster
 	my $limits = $self->{options}{true_limits} ? '' : <<'CONF';
 echosync.lofty_rate_limit = 1000000
 echosync.followupboss_rate_limit = 1000000
+echosync.kvcore_rate_limit = 1000000
 CONF
 
 	$node->init(extra => [ '-E', 'UTF8', '--locale=C.UTF-8' ]);
@@ -168,6 +171,7 @@ echosync.ca_file = '$self->{ca_file}'
 echosync.lofty_api_url = '@{[ $self->lofty_url ]}'
 echosync.followupboss_api_url = '@{[ $self->fub_url ]}'
 echosync.followupboss_app_url = '@{[ $self->fub_app_url ]}'
+echosync.kvcore_api_url = '@{[ $self->kvcore_url ]}'
 echosync.redirect_url = 'https://cb.example/fub'
 echosync.retry_base_delay = '50ms'
 echosync.uncertain_wait = '200ms'
@@ -652,7 +656,7 @@ sub expect_violations
 # Users, connections, leads
 # ------------------------------------------------------------------------
 
-# A user with accounts of its own in both CRMs: {id, keys, accounts, lofty, fub}.
+# A user with accounts of its own in all CRMs: {id, keys, accounts, lofty, fub, kvcore}.
 # user(lofty => 1, fub => {settings}) connects it by API key to each one named.
 sub user
 {
@@ -663,6 +667,7 @@ sub user
 	$user->{keys} = {
 		lofty => sprintf('eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxMDAw%04d.c2lnbmF0dXJl', $n),
 		fub => sprintf('fka_test%012d', $n),
+		kvcore => kvcore_key($n),
 	};
 	push @{ $self->{secrets} }, values %{ $user->{keys} };
 	$user->{accounts} = {
@@ -670,10 +675,21 @@ sub user
 			{ crm => 'lofty', key => $user->{keys}{lofty}, user => { id => 200000 + $n } })->{account},
 		fub => $self->control('POST', '/account',
 			{ crm => 'fub', key => $user->{keys}{fub}, account => '' . (780000 + $n) })->{account},
+		kvcore => $self->control('POST', '/account',
+			{ crm => 'kvcore', key => $user->{keys}{kvcore}, account => '' . (520000 + $n) })->{account},
 	};
 	$user->{lofty} = $self->connect_lofty($user, undef, _settings($connect{lofty})) if $connect{lofty};
 	$user->{fub} = $self->connect_fub_key($user, undef, _settings($connect{fub})) if $connect{fub};
+	$user->{kvcore} = $self->connect_kvcore($user, undef, _settings($connect{kvcore})) if $connect{kvcore};
 	return $user;
+}
+
+# A token of the n-th user: a JSON Web Token that names the account.
+sub kvcore_key
+{
+	my ($n, $signature) = @_;
+
+	return join '.', 'eyJhbGciOiJIUzI1NiJ9', encode_base64url(sprintf '{"sub":"%d"}', 520000 + $n), $signature || 'c2lnbmF0dXJl';
 }
 
 sub _settings { return ref $_[0] ? $_[0] : {} }
@@ -692,6 +708,15 @@ sub connect_fub_key
 
 	return $self->sql_as($user, sprintf "SELECT echosync_connect('followupboss', %s, %s)",
 		lit(defined $key ? $key : $user->{keys}{fub}), lit($settings || {}));
+}
+
+# Without the notice that this is experimental.
+sub connect_kvcore
+{
+	my ($self, $user, $key, $settings) = @_;
+
+	return $self->sql_as($user, sprintf "SET client_min_messages = warning; SELECT echosync_connect('kvcore', %s, %s)",
+		lit(defined $key ? $key : $user->{keys}{kvcore}), lit($settings || {}));
 }
 
 sub authorize_url
@@ -807,7 +832,7 @@ sub logs
 {
 	my ($self, $user, %match) = @_;
 	my @where = ('user_id = ' . lit($user->{id}));
-	my %crm_types = (lofty => 'lofty', fub => 'followupboss');
+	my %crm_types = (lofty => 'lofty', fub => 'followupboss', kvcore => 'kvcore');
 
 	push @where, 'crm_type = ' . lit($crm_types{ $match{crm} }) if $match{crm};
 	push @where, 'lead_id = ' . lit($match{lead}) if defined $match{lead};

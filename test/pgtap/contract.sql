@@ -163,6 +163,7 @@ INSERT INTO settings VALUES
     ('env_file', 'sighup', 'string', NULL, ''), ('ca_file', 'sighup', 'string', NULL, ''), ('redirect_url', 'sighup', 'string', NULL, ''), ('app_url', 'sighup', 'string', NULL, ''),
     ('followupboss_api_url', 'sighup', 'string', NULL, 'https://api.followupboss.com/v1'), ('followupboss_app_url', 'sighup', 'string', NULL, 'https://app.followupboss.com'),
     ('lofty_api_url', 'sighup', 'string', NULL, 'https://api.lofty.com/v1.0'),
+    ('kvcore_api_url', 'sighup', 'string', NULL, 'https://api.kvcore.com/v2/public'), ('kvcore_rate_limit', 'sighup', 'integer', NULL, '60'),
     ('connect_timeout', 'sighup', 'integer', 'ms', NULL), ('request_timeout', 'sighup', 'integer', 'ms', NULL), ('max_retries', 'sighup', 'integer', NULL, '3'),
     ('retry_base_delay', 'sighup', 'integer', 'ms', '1000'), ('pause_after_failures', 'sighup', 'integer', NULL, '10'), ('lofty_rate_limit', 'sighup', 'integer', NULL, '10'),
     ('followupboss_rate_limit', 'sighup', 'integer', NULL, NULL), ('uncertain_wait', 'sighup', 'integer', 'ms', '90000'), ('log_retention', 'sighup', 'integer', NULL, '30'),

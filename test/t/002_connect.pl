@@ -98,7 +98,7 @@ $t->behaviour('text that cannot be a key is refused before the CRM is asked', su
 	my $unknown = $t->error_as($user, "SELECT echosync_connect('hubspot', 'abc')");
 	is($unknown->{state}, '22023', 'unknown CRM: SQLSTATE');
 	like($unknown->{message}, qr/unrecognized CRM "hubspot"/, 'message');
-	like($unknown->{hint}, qr/followupboss, lofty/, 'hint');
+	like($unknown->{hint}, qr/: followupboss, lofty, kvcore\.$/, 'hint');
 	is(scalar(grep { $_->{seq} > $mark } $t->requests(undef, 'lofty'), $t->requests(undef, 'fub')), 0, 'no request was sent');
 });
 
