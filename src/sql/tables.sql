@@ -22,7 +22,7 @@ CREATE INDEX crm_integrations_sendable ON crm_integrations (id)
     WHERE status = 'active' OR status_reason IN ('crm_unreachable', 'credential_unreadable');
 COMMENT ON TABLE crm_integrations IS 'Connections: one row for each user and CRM. Credentials are elsewhere (crm_credentials), readable by nobody but the worker.';
 COMMENT ON COLUMN crm_integrations.user_id IS 'The application''s user, any key type as text.';
-COMMENT ON COLUMN crm_integrations.crm_type IS 'followupboss or lofty.';
+COMMENT ON COLUMN crm_integrations.crm_type IS 'The name of the CRM: followupboss, lofty, or kvcore (experimental).';
 COMMENT ON COLUMN crm_integrations.status IS 'active: leads are sent. paused: the queue waits for echosync_resume(). error: the credential is of no use; connect again.';
 COMMENT ON COLUMN crm_integrations.status_reason IS 'Why it is not active: by_user, consecutive_failures, crm_unreachable, credential_refused, credential_unreadable.';
 COMMENT ON COLUMN crm_integrations.consecutive_failures IS 'Failures in a row; echosync.pause_after_failures pauses the connection.';
