@@ -292,7 +292,8 @@ token_subject(const char *token)
 
 	len = pg_b64_dec_len(encoded.len);
 	plain = palloc(len + 1);
-	len = pg_b64_decode(encoded.data, encoded.len, plain, len);
+	/* void: what is decoded is char in 15 and uint8 from 18 on */
+	len = pg_b64_decode(encoded.data, encoded.len, (void *) plain, len);
 	claims = len > 0 ? json_parse(plain, len) : NULL;
 	if (claims == NULL || !JB_ROOT_IS_OBJECT(claims))
 		return NULL;
