@@ -1001,6 +1001,7 @@ const CrmProvider kvcore_provider =
 	.takes_oauth = false,
 	.limits = kvcore_limits,
 	.n_limits = lengthof(kvcore_limits),
+	.calls_per_lead = 3,		/* search, create, tags */
 	.define_settings = kvcore_define_settings,
 	.configure = kvcore_configure,
 	.starting_limit = kvcore_starting_limit,
