@@ -248,6 +248,23 @@ INSERT INTO leads_ann (id, user_id, tel, risk_score) VALUES (95, 'ann', '8015550
 INSERT INTO leads (id, user_id, tel, risk_score) VALUES (96, 'ann', '8015550196', 5);
 SELECT * FROM taken();
 
+-- Of a user whose changes are not queued by themselves: what waits stays when
+-- the row moves, and goes when it is deleted.
+INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
+VALUES ('dan', 'lofty', 'paused', echosync_settings_merge(NULL, '{"auto_sync": false}', 'lofty'), 'api_key');
+CREATE TABLE moving (id int, user_id text, phone text, risk_score numeric, do_not_contact boolean, box int) PARTITION BY LIST (box);
+CREATE TABLE moving_1 PARTITION OF moving FOR VALUES IN (1);
+CREATE TABLE moving_2 PARTITION OF moving FOR VALUES IN (2);
+SELECT echosync_attach_leads('moving');
+INSERT INTO moving VALUES (71, 'dan', '8015550171', 5, false, 1);
+INSERT INTO crm_sync_queue (integration_id, lead_id, user_id, source_id, sync_type)
+SELECT i.id, '71', 'dan', s.id, 'retry' FROM crm_integrations i, crm_lead_sources s WHERE i.user_id = 'dan' AND s.relation = 'moving'::regclass;
+UPDATE moving SET box = 2 WHERE id = 71;
+SELECT user_id, lead_id, sync_type FROM crm_sync_queue;
+DELETE FROM moving WHERE id = 71;
+SELECT * FROM taken();
+DROP TABLE moving;
+DELETE FROM crm_integrations WHERE user_id = 'dan';
 -- Owned by somebody who is no superuser: partitions of theirs, filled by another.
 CREATE ROLE regress_echosync_owner;
 CREATE ROLE regress_echosync_app;

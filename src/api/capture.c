@@ -67,6 +67,10 @@ typedef struct CaptureColumn
 	bool		padded;			/* char(n): the cast to text strips the blanks */
 	bool		structured;		/* an array, json, a composite: its text does
 								 * not say what it means */
+	int16		length;			/* as datum_image_eq wants them */
+	bool		by_value;
+	bool		plain;			/* equal values have one text, made without
+								 * anybody's code */
 } CaptureColumn;
 
 /* What the trigger knows of one relation (table or partition). */
@@ -84,6 +88,8 @@ typedef struct CaptureRelation
 	MemoryContext context;
 	CaptureColumn columns[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
 	int			n_columns[LEAD_FIELD_COUNT];
+	Datum		last_user;		/* of the row before, and its text; NULL: none */
+	char	   *last_user_text;
 } CaptureRelation;
 
 /* One changed lead. */
@@ -98,6 +104,13 @@ typedef struct CaptureNote
 	LeadFacts	facts;
 } CaptureNote;
 
+/* What the calls of one statement for one relation need each time. */
+typedef struct CaptureCall
+{
+	Oid			schema;
+	CaptureRelation *entry;		/* NULL before the first */
+} CaptureCall;
+
 static HTAB *relations = NULL;
 
 /* Calls of capture_row that have not returned; too many after an error. */
@@ -107,6 +120,7 @@ static MemoryContext notes_context = NULL;
 static CaptureNote *notes = NULL;
 static int	n_notes = 0;
 static int	notes_capacity = 0;
+static bool gone_noted = false; /* is a note among them that a lead is gone? */
 static Oid	notes_schema = InvalidOid;
 
 static Statement select_source = {
@@ -226,6 +240,24 @@ type_is_styled(Oid type)
 	}
 }
 
+/* The usual types of a user's id. */
+static bool
+type_is_plain(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case UUIDOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* The fields that decide whether a lead is queued. */
 static bool
 field_of_rule(int field)
@@ -287,6 +319,8 @@ resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns
 				type_is_styled(column->type);
 			column->padded = getBaseType(column->type) == BPCHAROID;
 			column->structured = type_is_structured(column->type);
+			column->plain = type_is_plain(column->type);
+			get_typlenbyval(column->type, &column->length, &column->by_value);
 			entry->structured |= column->structured && field_of_rule(field);
 			prepare_to_jsonb(entry, column);
 			entry->n_columns[field]++;
@@ -328,17 +362,19 @@ relation_empty(CaptureRelation *entry)
 }
 
 static CaptureRelation *
-relation_lookup(TriggerData *trigdata)
+relation_lookup(TriggerData *trigdata, CaptureCall *call)
 {
 	Relation	rel = trigdata->tg_relation;
 	Oid			relid = RelationGetRelid(rel);
-	CaptureRelation *entry;
+	CaptureRelation *entry = call->entry;
 	LeadColumns *columns;
 	bool		found;
 
+	if (entry != NULL && entry->valid && entry->relid == relid)
+		return entry;
 	if (relations == NULL)
 		relations_create();
-	entry = hash_search(relations, &relid, HASH_ENTER, &found);
+	entry = call->entry = hash_search(relations, &relid, HASH_ENTER, &found);
 	if (found && entry->valid)
 		return entry;
 	if (!found)
@@ -346,6 +382,7 @@ relation_lookup(TriggerData *trigdata)
 	entry->valid = false;
 	entry->incomplete = false;
 	entry->structured = entry->styled = false;
+	entry->last_user_text = NULL;
 	relation_empty(entry);
 	if (trigdata->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
@@ -381,13 +418,58 @@ field_text(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, int i)
 	return text;
 }
 
+/*
+ * Text of the row's user.  Rows of one user come together, mostly: the text of
+ * the row before is kept.  Not for a row that a cast of another one writes,
+ * which would take that one's away.
+ */
+static char *
+user_text(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	CaptureColumn *column = &entry->columns[LEAD_FIELD_USER_ID][0];
+	MemoryContext caller;
+	Datum		value;
+	bool		isnull;
+
+	if (!column->plain || rows_in_work > 1)
+		return field_text(entry, slot, LEAD_FIELD_USER_ID, 0);
+	value = slot_getattr(slot, column->attnum, &isnull);
+	if (isnull)
+		return NULL;
+	if (entry->last_user_text != NULL)
+	{
+		if (datum_image_eq(value, entry->last_user, column->by_value, column->length))
+			return entry->last_user_text;
+		pfree(entry->last_user_text);
+		entry->last_user_text = NULL;
+		if (!column->by_value)
+			pfree(DatumGetPointer(entry->last_user));
+	}
+	caller = MemoryContextSwitchTo(entry->context);
+	entry->last_user = datumCopy(value, column->by_value, column->length);
+	entry->last_user_text = OutputFunctionCall(&column->output, value);
+	MemoryContextSwitchTo(caller);
+	return entry->last_user_text;
+}
+
 static bool
 field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
 {
 	for (int i = 0; i < entry->n_columns[field]; i++)
 	{
-		char	   *text = field_text(entry, slot, field, i);
+		CaptureColumn *column = &entry->columns[field][i];
+		char	   *text;
 
+		if (column->type == BOOLOID)
+		{
+			bool		isnull;
+			Datum		value = slot_getattr(slot, column->attnum, &isnull);
+
+			if (!isnull && DatumGetBool(value))
+				return true;
+			continue;
+		}
+		text = field_text(entry, slot, field, i);
 		if (text != NULL && lead_text_is_true(text))
 			return true;
 	}
@@ -452,13 +534,27 @@ gather_structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts 
 	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(state.result)));
 }
 
+static bool
+has_phone(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	char	   *phone = field_text(entry, slot, LEAD_FIELD_PHONE, 0);
+	char		key[PHONE_MAX_LEN];
+
+	return phone != NULL && phone_key(phone, strlen(phone), key);
+}
+
+static bool
+has_email(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	char	   *email = field_text(entry, slot, LEAD_FIELD_EMAIL, 0);
+
+	return email != NULL && lead_email(email) != NULL;
+}
+
 static void
 gather_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 {
-	char	   *phone = field_text(entry, slot, LEAD_FIELD_PHONE, 0);
-	char	   *email = field_text(entry, slot, LEAD_FIELD_EMAIL, 0);
-	char	   *score = field_text(entry, slot, LEAD_FIELD_RISK_SCORE, 0);
-	char		key[PHONE_MAX_LEN];
+	char	   *score;
 
 	memset(facts, 0, sizeof(*facts));
 	if (entry->structured)
@@ -468,8 +564,8 @@ gather_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 	}
 	facts->deleted = field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
 	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT);
-	facts->has_contact_key = (phone != NULL && phone_key(phone, strlen(phone), key)) ||
-		(email != NULL && lead_email(email) != NULL);
+	facts->has_contact_key = has_phone(entry, slot) || has_email(entry, slot);
+	score = field_text(entry, slot, LEAD_FIELD_RISK_SCORE, 0);
 	facts->has_risk_score = score != NULL && lead_text_to_score(score, &facts->risk_score);
 }
 
@@ -529,18 +625,30 @@ note_add(void)
 }
 
 /*
+ * Does anybody want to know?  Where no connection of the user syncs by itself,
+ * that a lead is there matters only to a note that it is gone (drop_moved).
+ */
+static bool
+note_is_wanted(const char *user_id, bool gone)
+{
+	const TargetList *list = targets_of_user(user_id);
+
+	return list->n > 0 && (gone || gone_noted || list->auto_sync);
+}
+
+/*
  * Note one version of a row.  Leads without id or user cannot be anybody's, and
  * those of a user without a connection cost no more than this look.
  */
 static void
 note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 {
-	char	   *user_id = field_text(entry, slot, LEAD_FIELD_USER_ID, 0);
+	char	   *user_id = user_text(entry, slot);
 	char	   *lead_id;
 	LeadFacts	facts = {0};
 	CaptureNote *note;
 
-	if (user_id == NULL || targets_of_user(user_id)->n == 0)
+	if (user_id == NULL || !note_is_wanted(user_id, gone))
 		return;
 	lead_id = field_text(entry, slot, LEAD_FIELD_ID, 0);
 	if (lead_id == NULL)
@@ -555,6 +663,7 @@ note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 	note->source_id = entry->source_id;
 	note->nest_level = GetCurrentTransactionNestLevel();
 	note->gone = gone;
+	gone_noted |= gone;
 	note->facts_known = !entry->incomplete;
 	note->facts = facts;
 }
@@ -574,9 +683,9 @@ note_update(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
 }
 
 static void
-capture_row(TriggerData *trigdata)
+capture_row(TriggerData *trigdata, CaptureCall *call)
 {
-	CaptureRelation *entry = relation_lookup(trigdata);
+	CaptureRelation *entry = relation_lookup(trigdata, call);
 	Oid			owner;
 	SavedUser	saved;
 
@@ -714,13 +823,29 @@ capture_flush(void)
 	{
 		MemoryContextDelete(notes_context);
 		notes_context = NULL;
+		gone_noted = false;
 	}
+}
+
+static CaptureCall *
+capture_call(FmgrInfo *function)
+{
+	CaptureCall *call = function->fn_extra;
+
+	if (call == NULL)
+	{
+		call = MemoryContextAllocZero(function->fn_mcxt, sizeof(CaptureCall));
+		call->schema = get_func_namespace(function->fn_oid);
+		function->fn_extra = call;
+	}
+	return call;
 }
 
 Datum
 echosync_capture(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	CaptureCall *call;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
@@ -734,9 +859,10 @@ echosync_capture(PG_FUNCTION_ARGS)
 		capture_flush();
 		PG_RETURN_POINTER(NULL);
 	}
-	notes_schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	call = capture_call(fcinfo->flinfo);
+	notes_schema = call->schema;
 	db_use_schema(notes_schema);
-	capture_row(trigdata);
+	capture_row(trigdata, call);
 	if (n_notes >= CAPTURE_FLUSH_NOTES)
 		capture_flush();
 	PG_RETURN_POINTER(NULL);
@@ -760,6 +886,7 @@ capture_at_transaction_end(XactEvent event, void *arg)
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
 			n_notes = rows_in_work = 0;
+			gone_noted = false;
 			notes_context = NULL;	/* gone with TopTransactionContext */
 			break;
 		default:

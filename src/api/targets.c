@@ -43,6 +43,7 @@ typedef struct CachedUser
 static HTAB *cache = NULL;
 static MemoryContext cache_context = NULL;
 static bool cache_valid = false;
+static CachedUser *last_user = NULL;	/* asked for last; NULL: none */
 static Oid	cache_schema = InvalidOid;
 static Oid	cache_relation = InvalidOid;
 
@@ -72,6 +73,7 @@ cache_start(void)
 	if (cache_context == NULL)
 		cache_context = AllocSetContextCreate(CacheMemoryContext, "echosync targets",
 											  ALLOCSET_DEFAULT_SIZES);
+	last_user = NULL;
 	MemoryContextReset(cache_context);
 	control.keysize = MAIL_NAME_SIZE;
 	control.entrysize = sizeof(CachedUser);
@@ -110,7 +112,10 @@ load_user(const char *user_id, TargetList *list)
 	spi = MemoryContextSwitchTo(cache_context);
 	list->targets = palloc0(sizeof(Target) * (SPI_processed + 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
-		target_from_row(i, &list->targets[list->n++]);
+	{
+		target_from_row(i, &list->targets[list->n]);
+		list->auto_sync |= list->targets[list->n++].settings->auto_sync;
+	}
 	MemoryContextSwitchTo(spi);
 	SPI_finish();
 	PopActiveSnapshot();
@@ -119,9 +124,14 @@ load_user(const char *user_id, TargetList *list)
 const TargetList *
 targets_of_user(const char *user_id)
 {
-	static const TargetList nobody = {0, NULL};
-	TargetList	list = {0, NULL};
+	static const TargetList nobody = {0, false, NULL};
+	TargetList	list = {0, false, NULL};
 	CachedUser *entry;
+
+	/* Rows of one user come together, mostly. */
+	if (last_user != NULL && cache_valid && cache_schema == db_schema_oid() &&
+		strcmp(last_user->user_id, user_id) == 0)
+		return &last_user->list;
 
 	/* Longer ids than connect accepts have no connection. */
 	if (strlen(user_id) >= MAIL_NAME_SIZE)
@@ -131,7 +141,10 @@ targets_of_user(const char *user_id)
 		cache_start();
 	entry = hash_search(cache, user_id, HASH_FIND, NULL);
 	if (entry != NULL)
+	{
+		last_user = entry;
 		return &entry->list;
+	}
 
 	/*
 	 * Loading may accept an invalidation; then what was loaded may be old
@@ -140,6 +153,7 @@ targets_of_user(const char *user_id)
 	load_user(user_id, &list);
 	entry = hash_search(cache, user_id, HASH_ENTER, NULL);
 	entry->list = list;
+	last_user = entry;
 	return &entry->list;
 }
 

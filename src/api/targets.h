@@ -20,6 +20,7 @@ typedef struct Target
 typedef struct TargetList
 {
 	int			n;
+	bool		auto_sync;		/* does any of them want changes by themselves? */
 	Target	   *targets;
 } TargetList;
 
