@@ -624,6 +624,15 @@ note_add(void)
 	return &notes[n_notes++];
 }
 
+/* The user of the newest note, whose predecessor is of the same user, mostly. */
+static char *
+note_user(const char *user_id)
+{
+	if (n_notes > 1 && strcmp(notes[n_notes - 2].user_id, user_id) == 0)
+		return notes[n_notes - 2].user_id;
+	return MemoryContextStrdup(notes_context, user_id);
+}
+
 /*
  * Does anybody want to know?  Where no connection of the user syncs by itself,
  * that a lead is there matters only to a note that it is gone (drop_moved).
@@ -659,7 +668,7 @@ note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 		gather_facts(entry, slot, &facts);
 	note = note_add();
 	note->lead_id = MemoryContextStrdup(notes_context, lead_id);
-	note->user_id = MemoryContextStrdup(notes_context, user_id);
+	note->user_id = note_user(user_id);
 	note->source_id = entry->source_id;
 	note->nest_level = GetCurrentTransactionNestLevel();
 	note->gone = gone;
@@ -744,23 +753,35 @@ drop_moved(CaptureNote *set, int n)
 	hash_destroy(alive);
 }
 
+/* Notes of one user, for one of its connections. */
+static void
+queue_run(Enqueue *enqueue, const Target *target, const CaptureNote *run, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (!run[i].gone)
+			(void) enqueue_lead(enqueue, target, run[i].lead_id, run[i].source_id,
+								run[i].facts_known ? &run[i].facts : NULL, (Datum) 0);
+	}
+}
+
 static void
 queue_changed(const CaptureNote *set, int n)
 {
 	Enqueue    *enqueue = enqueue_begin("auto", 0, 0);
+	int			end;
 
-	for (int i = 0; i < n; i++)
+	for (int first = 0; first < n; first = end)
 	{
-		const TargetList *list;
+		const TargetList *list = targets_of_user(set[first].user_id);
 
-		if (set[i].gone)
-			continue;
-		list = targets_of_user(set[i].user_id);
+		end = first + 1;
+		while (end < n && set[end].user_id == set[first].user_id)
+			end++;
 		for (int t = 0; t < list->n; t++)
 		{
 			if (list->targets[t].settings->auto_sync)
-				(void) enqueue_lead(enqueue, &list->targets[t], set[i].lead_id, set[i].source_id,
-									set[i].facts_known ? &set[i].facts : NULL, (Datum) 0);
+				queue_run(enqueue, &list->targets[t], set + first, end - first);
 		}
 	}
 	enqueue_write(enqueue);

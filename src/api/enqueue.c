@@ -45,6 +45,8 @@ enqueue_restart(Enqueue *enqueue)
 {
 	enqueue->queue = rowset_make(lengthof(queue_columns), queue_columns);
 	enqueue->refused = rowset_make(lengthof(refused_columns), refused_columns);
+	enqueue->sync_type_text = CStringGetTextDatum(enqueue->sync_type);
+	enqueue->last_id = enqueue->last_user_id = (Datum) 0;
 }
 
 Enqueue *
@@ -57,6 +59,22 @@ enqueue_begin(const char *sync_type, int priority, int64 run_id)
 	enqueue->run_id = run_id;
 	enqueue_restart(enqueue);
 	return enqueue;
+}
+
+/* Rows of a connection come together, mostly, and share what they have of it. */
+static void
+add_target(Enqueue *enqueue, const Target *target)
+{
+	MemoryContext caller;
+
+	if (enqueue->last_id != (Datum) 0 &&
+		memcmp(DatumGetUUIDP(enqueue->last_id)->data, target->id, UUID_LEN) == 0)
+		return;
+	caller = MemoryContextSwitchTo(enqueue->queue->context);
+	enqueue->last_id = UUIDPGetDatum(palloc(sizeof(pg_uuid_t)));
+	memcpy(DatumGetUUIDP(enqueue->last_id)->data, target->id, UUID_LEN);
+	enqueue->last_user_id = CStringGetTextDatum(target->user_id);
+	MemoryContextSwitchTo(caller);
 }
 
 LeadRefusal
@@ -76,13 +94,14 @@ enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 			return refusal;
 		}
 	}
+	add_target(enqueue, target);
 	rowset_row(queue);
-	rowset_uuid(queue, target->id);
+	rowset_datum(queue, enqueue->last_id);
 	rowset_int2(queue, enqueue->priority);
 	rowset_text(queue, lead_id);
-	rowset_text(queue, target->user_id);
+	rowset_datum(queue, enqueue->last_user_id);
 	rowset_int4(queue, source_id);
-	rowset_text(queue, enqueue->sync_type);
+	rowset_datum(queue, enqueue->sync_type_text);
 	if (enqueue->run_id != 0)
 		rowset_int8(queue, enqueue->run_id);
 	else
@@ -108,6 +127,23 @@ enqueue_refuse(Enqueue *enqueue, const Target *target, const char *lead_id,
 	enqueue->n_refused++;
 }
 
+/* Wake-ups, and the counters: queue_insert fires no trigger. */
+static void
+note_queued(const RowSet *queue)
+{
+	const Datum *ids = queue->values[0];
+	int			first = 0;
+
+	for (int i = 1; i <= queue->n_rows; i++)
+	{
+		if (i < queue->n_rows && ids[i] == ids[first])
+			continue;			/* the same datum, shared by add_target */
+		wake_note_integration(DatumGetUUIDP(ids[first]));
+		backlog_note(DatumGetUUIDP(ids[first]), i - first);
+		first = i;
+	}
+}
+
 void
 enqueue_write(Enqueue *enqueue)
 {
@@ -122,12 +158,6 @@ enqueue_write(Enqueue *enqueue)
 		db_restore_user(&saved);
 		SPI_finish();
 	}
-	for (int i = 0; i < enqueue->queue->n_rows; i++)
-	{
-		pg_uuid_t  *integration = DatumGetUUIDP(enqueue->queue->values[0][i]);
-
-		wake_note_integration(integration);
-		backlog_note(integration, 1);	/* queue_insert fires no trigger */
-	}
+	note_queued(enqueue->queue);
 	enqueue_restart(enqueue);
 }

@@ -18,6 +18,9 @@ typedef struct Enqueue
 	int64		run_id;			/* 0: none */
 	RowSet	   *queue;
 	RowSet	   *refused;
+	Datum		sync_type_text; /* of the queue's rows, one for all */
+	Datum		last_id;		/* of the row before; 0: none */
+	Datum		last_user_id;
 	int64		n_queued;
 	int64		n_refused;
 } Enqueue;
