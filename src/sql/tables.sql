@@ -62,7 +62,8 @@ COMMENT ON TABLE crm_lead_sources IS 'The application''s tables of leads, put he
 COMMENT ON COLUMN crm_lead_sources.attached IS 'False after echosync_detach_leads(): the id is kept, since links refer to it.';
 COMMENT ON COLUMN crm_lead_sources.mapping IS 'Lead field to column name; do_not_contact may list several columns.';
 
-CREATE SEQUENCE crm_sync_queue_id_seq;
+-- A value stands for itself and the 99 ids below it: QUEUE_ID_BLOCK in db/queue_insert.c.
+CREATE SEQUENCE crm_sync_queue_id_seq INCREMENT BY 100 MINVALUE 1 START WITH 100;
 CREATE TABLE crm_sync_queue (
     integration_id uuid NOT NULL,
     priority smallint NOT NULL DEFAULT 0,
