@@ -132,7 +132,7 @@ tap() {
     # shellcheck disable=SC2086
     as_postgres env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE HOME="$SANDBOX/tap" TMPDIR="$SANDBOX/tap/tmp" \
         TESTDIR="$SANDBOX/tap" PG_CONFIG="$PG_CONFIG" PATH="$PGBIN:/usr/bin:/bin:$PATH" \
-        prove --timer -j "${TAP_JOBS:-2}" -I "$BUILD/test/lib" $tests
+        prove --timer -j "${TAP_JOBS:-4}" -I "$BUILD/test/lib" $tests
     echo "# summary: $(sed -nE 's/^Files=([0-9]+), Tests=([0-9]+).*/\1 files, \2 behaviours/p' "$LOGS/tap.log")"
 }
 
