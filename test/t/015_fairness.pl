@@ -165,7 +165,8 @@ $t->behaviour('round-robin: no tenant is served twice before another once', sub 
 	{
 		my @created = map { $_->{account} } $t->requests(undef, $crm, since => $mark, method => 'POST', path => $create{$crm});
 		is(scalar @created, $crm eq 'lofty' ? 26 : 6, "$LABEL{$crm}: all leads are created");
-		cmp_ok(lead_of_the_first(@created), '<=', 1, 'no tenant was ahead of another by more than one');
+		# An intent that has waited for long is committed anew, and its lead overtaken meanwhile.
+		cmp_ok(lead_of_the_first(@created), '<=', 2, 'no tenant was ahead of another by more than one that was overtaken');
 	}
 	my @crms = map { $_->{crm} } sort { $a->{seq} <=> $b->{seq} } map { $t->requests(undef, $_, since => $mark) } qw(lofty fub);
 	cmp_ok(lead_of_the_first(@crms), '<=', 3, 'and the CRMs have had their requests in turn');

@@ -102,7 +102,8 @@ $t->behaviour('a database that is taken from the list has no worker, and one aga
 # What keeps a lead from being sent at all is left out.
 $t->behaviour('a restart with every setting at its least, and at its greatest', sub {
 	my $user = $t->user(lofty => 1);
-	my %skip = map { ("echosync.$_" => 1) } qw(enabled capture);
+	# A request in 10 ms is too much to ask of a test; and what then fails would pause the connection.
+	my %skip = map { ("echosync.$_" => 1) } qw(enabled capture connect_timeout request_timeout);
 	my @numbers = grep { $_->{vartype} eq 'integer' && !$skip{ $_->{name} } } settings();
 
 	$t->sql('ALTER SYSTEM SET max_worker_processes = 20');
@@ -111,11 +112,10 @@ $t->behaviour('a restart with every setting at its least, and at its greatest', 
 		$t->sql("ALTER SYSTEM SET $_->{name} = '$_->{$end}'") for @numbers;
 		$t->node->restart;
 		ok($t->wait_for_worker, "$end: there is a worker");
-		is($t->sql("SELECT count(*) FROM pg_settings WHERE name LIKE 'echosync.%' AND vartype = 'integer' AND setting <> $end"), '0', 'all are in force');
+		is($t->sql("SELECT count(*) FROM pg_settings WHERE name LIKE 'echosync.%' AND name NOT LIKE '%timeout' AND vartype = 'integer' AND setting <> $end"), '0', 'all are in force');
 		$t->lead($user);
-		next if $end eq 'min_val';      # a request in 10 ms is too much to ask of a test
 		$t->drain($user);
-		is_deeply($t->tally($user, 'lofty'), $t->all_once(2), 'it sends, what came before as well');
+		is_deeply($t->tally($user, 'lofty'), $t->all_once($end eq 'min_val' ? 1 : 2), 'it sends');
 	}
 	$t->sql("ALTER SYSTEM RESET $_") for 'max_worker_processes', map { $_->{name} } @numbers;
 	$t->node->restart;
