@@ -39,6 +39,18 @@ PG_FUNCTION_INFO_V1(echosync_oauth_callback);
 /* How long a browser waits, unless statement_timeout is shorter. */
 #define BROWSER_WAIT_MS 10000
 
+/* They come back through the mailbox, when the consent is there. */
+static void
+require_room(Jsonb *settings)
+{
+	char	   *text = JsonbToCString(NULL, &settings->root, VARSIZE(settings));
+
+	if (strlen(text) >= MAIL_SETTINGS_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the settings are longer than %d bytes", MAIL_SETTINGS_SIZE - 1)));
+}
+
 Datum
 echosync_oauth_authorize(PG_FUNCTION_ARGS)
 {
@@ -55,6 +67,7 @@ echosync_oauth_authorize(PG_FUNCTION_ARGS)
 				 errhint("Use echosync_connect().")));
 	PreventCommandIfReadOnly("echosync_oauth_authorize()");
 	(void) integration_settings_merge(NULL, settings, provider->crm_type);
+	require_room(settings);
 	connect_require_key();
 
 	connection.provider = provider;

@@ -14,6 +14,7 @@
 
 #define MAIL_SECRET_SIZE 8192
 #define MAIL_NAME_SIZE 256
+#define MAIL_SETTINGS_SIZE 32768
 
 typedef enum MailKind
 {
@@ -45,7 +46,7 @@ typedef struct MailReply
 	char		account_label[MAIL_NAME_SIZE];
 	char		user_id[MAIL_NAME_SIZE];	/* MAIL_EXCHANGE*: whose state it was */
 	char		crm_type[32];
-	char		settings[4096]; /* MAIL_EXCHANGE: as given to authorize */
+	char		settings[MAIL_SETTINGS_SIZE];	/* MAIL_EXCHANGE: as given to authorize */
 	char		secret[MAIL_SECRET_SIZE];	/* access token */
 	char		refresh_token[MAIL_SECRET_SIZE];
 	TimestampTz expires_at;
