@@ -988,7 +988,10 @@ static void
 kvcore_limit_hint(const HttpReply *reply, int limit_context, CrmLimitHint *hint)
 {
 	hint->limit_context = limit_context;
-	hint->limit = hint->remaining = hint->reset_ms = -1;
+	hint->limit = hint->remaining = -1;
+	hint->reset_ms = crm_retry_after_ms(http_reply_header(reply, "retry-after"), 0);
+	if (hint->reset_ms < 0 && reply->status == 429)
+		hint->reset_ms = kvcore_limits[limit_context].window_ms;
 }
 
 const CrmProvider kvcore_provider =

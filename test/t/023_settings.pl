@@ -23,7 +23,7 @@ my %TEXTS = (
 	'echosync.ca_file' => [ '/nonexistent/ca.pem', '' ],
 	'echosync.redirect_url' => ['https://elsewhere.example/callback'],
 	'echosync.app_url' => ['https://app.example/'],
-	map { ("echosync.$_" => ['https://no-such-host.invalid/v9']) } qw(lofty_api_url followupboss_api_url followupboss_app_url));
+	map { ("echosync.$_" => ['https://no-such-host.invalid/v9']) } qw(lofty_api_url followupboss_api_url followupboss_app_url kvcore_api_url));
 
 sub settings { return $t->rows("SELECT name, vartype, min_val, max_val, context, setting FROM pg_settings WHERE name LIKE 'echosync.%' ORDER BY name") }
 
