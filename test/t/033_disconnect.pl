@@ -1,0 +1,238 @@
+# Disconnecting: the credential is destroyed with the transaction, what is
+# queued is cancelled, and what is in flight ends within the request timeout,
+# with its result in the log.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../lib";
+use EchosyncFaults;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $t = EchosyncFaults->start(env => { WEBHOOK_SECRET => 'webhook-5ec2e7' }, conf => <<'CONF');
+echosync.uncertain_wait = '300ms'
+echosync.request_timeout = '3s'
+CONF
+
+my %LABEL = (lofty => 'Lofty', fub => 'Follow Up Boss');
+my %PEOPLE = (lofty => '/v1.0/leads', fub => '/v1/people');
+
+sub disconnect { return $t->sql_as($_[0], "SELECT echosync_disconnect('$_[0]{$_[1]}')") }
+sub in_flight { return $t->sql('SELECT coalesce(sum(in_flight), 0) FROM echosync_workers') }
+
+# What is stored of a connection, but for log and links, which are kept.
+sub stored
+{
+	my ($id) = @_;
+
+	return $t->sql("SELECT concat_ws(' ', (SELECT count(*) FROM crm_integrations WHERE id = '$id'), (SELECT count(*) FROM crm_credentials WHERE integration_id = '$id'),"
+		  . " (SELECT count(*) FROM crm_sync_queue WHERE integration_id = '$id'), (SELECT count(*) FROM crm_dead_letters WHERE integration_id = '$id'))");
+}
+
+# Waits until the worker has nothing to do, for what it was doing.
+sub wait_for_end
+{
+	my ($began) = @_;
+
+	$t->wait_for_sql("SELECT string_agg(DISTINCT state, ',') || ' ' || sum(in_flight) FROM echosync_workers", 'idle 0', 20);
+	cmp_ok(time - $began, '<', 15, 'it has ended within the request timeout, and some');
+	return;
+}
+
+# A lead that is in no table.
+sub webhook
+{
+	my ($user) = @_;
+	my $body = sprintf '{"user_id": "%s", "lead": {"id": "hook", "phone": "%s", "first_name": "Hook", "risk_score": 5}}', $user->{id}, $t->new_phone;
+
+	return $t->sql_as(undef, qq(SET request.headers = '{"x-webhook-secret": "webhook-5ec2e7"}'; SELECT echosync_webhook_lead_created('$body')));
+}
+
+# One lead for each way to be queued, a dead letter, and a run.
+sub queue_all
+{
+	my ($user) = @_;
+
+	$t->fault_for($user, 'lofty', { method => 'POST' }, { type => 'status', status => 400, body => {} });
+	my %lead = (dead => $t->lead($user, first_name => 'Dead'));
+	$t->drain($user);
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	$lead{auto} = $t->lead($user, first_name => 'Auto');
+	$t->change($lead{auto}, first_name => 'Twice');
+	$lead{manual} = $t->sql_as(undef, "SET client_min_messages = error; ALTER TABLE leads DISABLE TRIGGER USER; INSERT INTO leads (user_id, phone, first_name, risk_score)"
+		  . " VALUES ('$user->{id}', '" . $t->new_phone . "', 'Manual', 5) RETURNING id; ALTER TABLE leads ENABLE TRIGGER USER");
+	$t->sql_as($user, "SELECT echosync_manual_sync('$user->{lofty}', ARRAY['$lead{manual}'])");
+	webhook($user);
+	$lead{webhook} = 'hook';
+	return \%lead;
+}
+
+$t->behaviour('in the transaction: the credential is gone with it, the queue is cancelled with a row for each lead, the log stays', sub {
+	my $user = $t->user(lofty => 1);
+	my $lead = queue_all($user);
+	my $other = $t->user(lofty => 1);
+
+	is(stored($user->{lofty}), '1 1 4 1', 'a credential, a queue and a dead letter');
+	my $session = $t->session_as($user);
+	$session->query_safe('BEGIN');
+	$session->query_safe("SELECT echosync_disconnect('$user->{lofty}')");
+	is($session->query_safe('SELECT count(*) FROM crm_integrations'), '0', 'within the transaction there is no connection');
+	is(stored($user->{lofty}), '1 1 4 1', 'for others there is, until it commits');
+	$session->query_safe('ROLLBACK');
+	is(stored($user->{lofty}), '1 1 4 1', 'rolled back, all is as it was');
+	$session->query_safe('BEGIN');
+	$session->query_safe("SELECT echosync_disconnect('$user->{lofty}')");
+	$session->query_safe('COMMIT');
+	$session->quit;
+	is(stored($user->{lofty}), '0 0 0 0', 'committed, nothing is left');
+	is_deeply([ map { "$_->{lead_id} $_->{sync_type} $_->{status} $_->{reason}" } grep { $_->{status} eq 'skipped' } $t->logs($user) ],
+		[ map { "$lead->{$_} $_ skipped disconnected" } sort { $lead->{$a} cmp $lead->{$b} } qw(auto manual webhook) ], 'one row for each lead that was queued');
+	is($t->sql("SELECT count(*) FROM crm_sync_runs WHERE user_id = '$user->{id}' AND finished_at IS NULL"), '0', 'its run is over');
+	is(scalar(grep { $_->{status} eq 'failed' } $t->logs($user)), 1, 'the log keeps what was there');
+	is(stored($other->{lofty}), '1 1 0 0', "another's connection is untouched");
+});
+
+$t->behaviour('rolled back, the connection works as before', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->sql_as($user, "BEGIN; SELECT echosync_disconnect('$user->{lofty}'); ROLLBACK");
+	my $lead = $t->lead($user);
+	$t->drain($user);
+	is_deeply([ $t->log_lines($user, lead => $lead) ], ['created success'], 'a lead is sent');
+});
+
+for my $crm (qw(lofty fub))
+{
+	my $people = $PEOPLE{$crm};
+
+	$t->behaviour("$LABEL{$crm}: a create that is in flight ends, its result is in the log, and nothing follows", sub {
+		my $user = $t->user($crm => 1);
+
+		$t->fault_for($user, $crm, { method => 'POST', path => $people }, { type => 'delay', ms => 1000 });
+		my $lead = $t->lead($user, notes => 'Never sent');
+		$t->wait_for_requests($user, $crm, 1, method => 'POST', path => $people);
+		my ($began, $mark) = (time, $t->mark);
+		disconnect($user, $crm);
+		is(stored($user->{$crm}), '0 0 0 0', 'the credential is gone at once');
+		wait_for_end($began);
+		is_deeply([ sort { $a cmp $b } $t->log_lines($user, lead => $lead) ], [ 'created success', 'none skipped disconnected' ], 'both are in the log: that it was cancelled, and that it was there');
+		is($t->n_records($user, $crm), 1, 'the record is there');
+		# Lofty's note goes with the create, Follow Up Boss's after it.
+		is(scalar $t->notes_of($user, $crm), $crm eq 'lofty' ? 1 : 0, 'with what went along, and no more');
+		is(scalar $t->requests($user, $crm, since => $mark), 0, 'no request was begun after the disconnect');
+		is(stored($user->{$crm}), '0 0 0 0', 'nothing has come back');
+	});
+
+	$t->behaviour("$LABEL{$crm}: a search that is in flight is followed by no create", sub {
+		my $user = $t->user($crm => 1);
+
+		$t->fault_for($user, $crm, { method => 'GET', path => $people }, { type => 'delay', ms => 1000 }, times => -1);
+		my $lead = $t->lead($user);
+		$t->wait_for_requests($user, $crm, 1, method => 'GET', path => $people);
+		my ($began, $mark) = (time, $t->mark);
+		disconnect($user, $crm);
+		wait_for_end($began);
+		is($t->n_records($user, $crm), 0, 'no record');
+		is(scalar $t->requests($user, $crm, since => $mark), 0, 'no request after the disconnect');
+		is(($t->log_lines($user, lead => $lead))[0], 'none skipped disconnected', 'the log says why');
+		is(stored($user->{$crm}), '0 0 0 0', 'nothing is left');
+	});
+
+	$t->behaviour("$LABEL{$crm}: a CRM that is silent holds it up no longer than the request timeout", sub {
+		my $user = $t->user($crm => 1);
+
+		$t->fault_for($user, $crm, { path => $people }, { type => 'hang' }, times => -1);
+		my $lead = $t->lead($user);
+		$t->wait_for_requests($user, $crm, 1, path => $people);
+		my ($began, $mark) = (time, $t->mark);
+		disconnect($user, $crm);
+		cmp_ok(time - $began, '<', 2.5, 'disconnecting itself waits for nothing');
+		wait_for_end($began);
+		is(scalar $t->requests($user, $crm, since => $mark), 0, 'it is not tried again');
+		is(($t->log_lines($user, lead => $lead))[0], 'none skipped disconnected', 'the log says why');
+		is(stored($user->{$crm}), '0 0 0 0', 'nothing is left');
+	});
+
+	$t->behaviour("$LABEL{$crm}: a lead that the CRM refuses after the disconnect leaves no dead letter, and no copy of itself", sub {
+		my $user = $t->user($crm => 1);
+
+		$t->fault_for($user, $crm, { method => 'POST', path => $people }, { type => 'status', status => 400, body => {} });
+		$t->knob($crm, 'latency_ms', 1000);
+		webhook($user);
+		$t->wait_for_requests($user, $crm, 1, method => 'POST', path => $people);
+		my $began = time;
+		disconnect($user, $crm);
+		wait_for_end($began);
+		is(stored($user->{$crm}), '0 0 0 0', 'nothing is left');
+		ok((grep { $_ eq 'none failed' } $t->log_lines($user)), 'its failure is in the log');
+	});
+}
+
+$t->behaviour('a token that is being refreshed is not stored', sub {
+	my $user = $t->user;
+
+	$t->connect_fub_oauth($user);
+	$t->lead($user);
+	$t->drain($user);
+	$t->agent($user, 'fub', 0, 'expire_access');
+	$t->fault('fub_app', { path => '/oauth/token' }, { type => 'delay', ms => 1000 });
+	my $mark = $t->mark;
+	my $lead = $t->lead($user);
+	$t->wait_until('the refresh is under way', sub { $t->requests(undef, 'fub_app', since => $mark, path => '/oauth/token') });
+	my $began = time;
+	disconnect($user, 'fub');
+	wait_for_end($began);
+	is(stored($user->{fub}), '0 0 0 0', 'nothing is left');
+	is(($t->log_lines($user, lead => $lead))[0], 'none skipped disconnected', 'the lead that waited for it is cancelled');
+	is(scalar $t->requests($user, 'fub', since => $mark), 1, 'and was not sent');
+});
+
+$t->behaviour('a lead that is queued by a transaction which began before is cancelled when it commits', sub {
+	my $user = $t->user(lofty => 1);
+	my $session = $t->session_as($user);
+
+	$session->query_safe('BEGIN');
+	my $lead = $session->query_safe("INSERT INTO leads (user_id, phone, first_name, risk_score) VALUES ('$user->{id}', '" . $t->new_phone . "', 'Late', 5) RETURNING id");
+	disconnect($user, 'lofty');
+	my $mark = $t->mark;
+	$session->query_safe('COMMIT');
+	$session->quit;
+	$t->wait_for_sql("SELECT count(*) FROM crm_sync_queue WHERE integration_id = '$user->{lofty}'", '0');
+	is_deeply([ $t->log_lines($user, lead => $lead) ], ['none skipped disconnected'], 'with a row in the log');
+	is(scalar $t->requests($user, 'lofty', since => $mark), 0, 'and is not sent');
+});
+
+$t->behaviour('a crash right after it brings nothing back', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+
+	$t->sql_as($user, "SELECT echosync_pause('$user->{$_}')") for qw(lofty fub);
+	my $lead = $t->lead($user);
+	disconnect($user, $_) for qw(lofty fub);
+	my $mark = $t->mark;
+	$t->crash_server;
+	$t->change($lead, first_name => 'After');
+	$t->wait_for_sql("SELECT string_agg(DISTINCT state, ',') FROM echosync_workers", 'idle');
+	is(scalar $t->requests($user, $_, since => $mark), 0, "$LABEL{$_} is not called") for qw(lofty fub);
+	is(stored($user->{$_}), '0 0 0 0', 'nothing is left') for qw(lofty fub);
+});
+
+$t->behaviour('two at once: both are told that it is gone, and it is gone once', sub {
+	my $user = $t->user(lofty => 1);
+	my $lead = do { $t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')"); $t->lead($user) };
+	my @sessions = map { $t->session_as($user) } 1 .. 2;
+
+	$sessions[0]->query_safe('BEGIN');
+	$sessions[0]->query_safe("SELECT echosync_disconnect('$user->{lofty}')");
+	$sessions[1]{stdin} .= "SELECT echosync_disconnect('$user->{lofty}');\n\\echo ended\n";
+	$sessions[1]{run}->pump_nb;
+	$t->wait_for_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%disconnect%'", '1');
+	$sessions[0]->query_safe('COMMIT');
+	$t->wait_until('the second has ended', sub { $sessions[1]{run}->pump_nb; $sessions[1]{stdout} =~ /ended/ || $sessions[1]{stderr} =~ /ERROR/ });
+	unlike($sessions[1]{stderr}, qr/ERROR:(?!.*not found)/, 'no error but that it is not there');
+	$_->quit for @sessions;
+	is(stored($user->{lofty}), '0 0 0 0', 'nothing is left');
+	is_deeply([ $t->log_lines($user, lead => $lead) ], ['none skipped disconnected'], 'one row for its lead');
+});
+
+$t->done;
