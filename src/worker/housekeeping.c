@@ -9,6 +9,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "config/settings.h"
 #include "worker/worker.h"
@@ -144,6 +145,9 @@ void
 housekeeping_leave(void)
 {
 	AbortOutOfAnyTransaction();
+
+	/* A wait for a standby could not be ended any more: nothing interrupts an exit. */
+	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
 	(void) worker_transaction("echosync: ending", leave_body, NULL);
 }
 

@@ -12,6 +12,9 @@ use Time::HiRes qw(time);
 my $t = EchosyncFaults->start(conf => <<'CONF');
 echosync.uncertain_wait = '500ms'
 max_prepared_transactions = 5
+# without senders no commit waits for a standby
+wal_level = replica
+max_wal_senders = 2
 CONF
 
 # A call in the log of the server since a place in it, as often as it is there.
@@ -243,6 +246,26 @@ $t->behaviour('a standby that must confirm and is away holds the worker up, not 
 	my $began = time;
 	$t->node->restart;
 	cmp_ok(time - $began, '<', 20, 'the server stops and starts');
+	$t->drain($user);
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'the lead is sent once');
+});
+
+$t->behaviour('a worker with a lead in work ends without a standby that is away', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->fault_for($user, 'lofty', {}, { type => 'hang' }, times => -1);
+	$t->lead($user);
+	$t->wait_for_requests($user, 'lofty', 1, method => 'GET', path => '/v1.0/leads');
+	$t->sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf()");
+	$t->wait_until('commits wait', sub { $t->sql('SHOW synchronous_standby_names') eq 'nobody' });
+	my $began = time;
+	$t->node->stop('fast');
+	cmp_ok(time - $began, '<', 20, 'the server stops');
+	$t->clear_faults;
+	$t->node->append_conf('postgresql.auto.conf', "synchronous_standby_names = ''");
+	$t->node->start;
+	$t->sql('ALTER SYSTEM RESET synchronous_standby_names');
+	$t->reload;
 	$t->drain($user);
 	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'the lead is sent once');
 });
