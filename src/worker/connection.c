@@ -188,10 +188,12 @@ connection_unseal(Connection *connection, const char *kind, const char *sealed,
 					  &reason);
 	if (plain == NULL)
 	{
-		ereport(LOG,
-				(errmsg("echosync: the credential of integration %s cannot be opened: %s",
-						crm->integration_id, reason),
-				 errhint("Set the key that sealed it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, or connect again.")));
+		/* With a wrong key it is all of them, which was said. */
+		if (worker->may_send)
+			ereport(LOG,
+					(errmsg("echosync: the credential of integration %s cannot be opened: %s",
+							crm->integration_id, reason),
+					 errhint("Set the key that sealed it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, or connect again.")));
 		return;
 	}
 	caller = MemoryContextSwitchTo(connection->context);
