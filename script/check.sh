@@ -84,7 +84,7 @@ fakes() {
 
 # What fuzzing was fed with and what it found, once each.
 corpus() {
-    BUILT=$BUILD "$BUILD/script/fuzz.sh" replay
+    env BUILT="$BUILD" "${SANDBOX_MAKE[@]}" "$BUILD/script/fuzz.sh" replay
     echo "# summary: $(awk '/^ok / { n += $3 } END { print n + 0 }' "$LOGS/corpus.log") inputs"
 }
 

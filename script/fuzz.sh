@@ -48,7 +48,7 @@ build() {
     local clang=$1 out=$WORK/build
     mkdir -p "$out"
     if [ -n "$clang" ]; then
-        set -- CC="$clang" SANITIZE=1
+        set -- CC="$clang" LIBFUZZER=1
     else
         [ -n "${BUILT:-}" ] || { sandbox_build; BUILT=$SANDBOX/build; }
         set -- CC=gcc BUILT="$BUILT" COPT="${COPT:-}"
@@ -67,7 +67,6 @@ preload() {
         LD_PRELOAD="$("$clang" -print-file-name=libclang_rt.asan-x86_64.so) $WORK/first.so"
         ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1
         ASAN_SYMBOLIZER_PATH="$(PATH=$PATH:/usr/lib/llvm-14/bin command -v llvm-symbolizer || true)"
-        UBSAN_OPTIONS=print_stacktrace=1
     )
 }
 
@@ -99,7 +98,8 @@ run() {
     done
     echo "SELECT echosync_fuzz('$target', ARRAY[$list]::text[])" |
         single_user >"$WORK/$target.out" 2>"$WORK/$target.log" &&
-        grep -qE '^(Done|Executed) ' "$WORK/$target.log"
+        grep -qE '^(Done|Executed) ' "$WORK/$target.log" &&
+        ! grep -q 'runtime error: ' "$WORK/$target.log"
 }
 
 show_failure() {
@@ -121,15 +121,15 @@ show_failure() {
     done
 }
 
-# What the corpus lacks, smallest first; see test/fuzz/choose.py.
+# What the corpus lacks; see test/fuzz/choose.py.
 keep() {
-    local target=$1 control=$WORK/$1.control name
-    find "$WORK/corpus/$target" -type f >"$WORK/$target.files"
+    local target=$1 inputs=$WORK/corpus/$1 control=$WORK/$1.control name
+    find "$inputs" -type f >"$WORK/$target.files"
     { wc -l <"$WORK/$target.files"; echo 0; cat "$WORK/$target.files"; } >"$control"
     [ "$(id -u)" -ne 0 ] || chown postgres: "$control"
     run "$target" -merge_inner=1 -merge_control_file="$control" || true
     python3 -B "$ROOT/test/fuzz/choose.py" "$control" "$CORPUS/$target" | while read -r name; do
-        cp "$WORK/corpus/$target/$name" "$CORPUS/$target/$name"
+        cp "$inputs/$name" "$CORPUS/$target/$name"
         echo "  kept: test/fuzz/corpus/$target/$name"
     done
 }

@@ -3,41 +3,44 @@
     choose.py CONTROL FOLDER
 
 CONTROL is what libFuzzer's -merge_inner left behind: which input reached
-what.  Prints the names of those that reach code that the inputs in FOLDER do
-not, the smallest first, so that a large one is kept only for what is its own.
+what.  Prints the names of a few inputs that reach code that those in FOLDER
+do not: always the one that adds most, the smaller of two, until what is left
+adds less than WORTH places.
 """
 import os
 import sys
 
+WORTH = 2
+
 
 def read_control(path):
-    """Names, sizes and covered places of the inputs in a control file."""
+    """Name -> (size, the places in the code that the input reaches)."""
     with open(path, encoding="utf-8") as file:
         lines = file.read().splitlines()
-    names = lines[2:2 + int(lines[0])]
-    sizes = {}
-    places = {}
+    names = [os.path.basename(name) for name in lines[2:2 + int(lines[0])]]
+    sizes, places = {}, {}
     for line in lines[2 + len(names):]:
         word, index, *numbers = line.split()
         if word == "STARTED":
             sizes[int(index)] = int(numbers[0])
-        elif word == "COV":
-            places[int(index)] = set(numbers)
-    # libFuzzer says of each input only what none before it had: see below
-    return [(sizes[i], os.path.basename(names[i]), places.get(i, set())) for i in sizes]
+        elif word == "FT":
+            # of a place there are eight features: how often it was reached
+            places[int(index)] = {int(number) // 8 for number in numbers}
+    return {names[i]: (sizes[i], found) for i, found in places.items()}
 
 
 def main():
+    """Greedy, which is nearly the smallest number."""
     inputs = read_control(sys.argv[1])
-    kept = set(os.listdir(sys.argv[2]))
     seen = set()
-    for _, name, places in inputs:
-        if name in kept:
-            seen |= places
-    for _, name, places in sorted(inputs):
-        if name not in kept and not places <= seen:
-            seen |= places
-            print(name)
+    for name in os.listdir(sys.argv[2]):
+        seen |= inputs.pop(name, (0, set()))[1]
+    while inputs:
+        name = max(inputs, key=lambda n: (len(inputs[n][1] - seen), -inputs[n][0]))
+        if len(inputs[name][1] - seen) < WORTH:
+            break
+        seen |= inputs.pop(name)[1]
+        print(name)
 
 
 main()
