@@ -129,7 +129,7 @@ keep() {
     [ "$(id -u)" -ne 0 ] || chown postgres: "$control"
     run "$target" -merge_inner=1 -merge_control_file="$control" || true
     python3 -B "$ROOT/test/fuzz/choose.py" "$control" "$CORPUS/$target" | while read -r name; do
-        cp "$inputs/$name" "$CORPUS/$target/$name"
+        install -m 644 "$inputs/$name" "$CORPUS/$target/$name"
         echo "  kept: test/fuzz/corpus/$target/$name"
     done
 }

@@ -40,7 +40,9 @@ static const char stop_lead[] =
 static const char usual_settings[] = "{}";
 static const char more_settings[] =
 "{\"delivery\": \"events\", \"assigned_user_id\": 5, \"custom_fields\": {\"risk_score\": \"Score\", \"tags\": \"Kind\","
-" \"do_not_contact\": \"Stop\", \"source\": \"From\"}}";
+" \"do_not_contact\": \"Stop\", \"source\": \"From\", \"id\": \"Id\", \"user_id\": \"User\", \"phone\": \"Phone\","
+" \"first_name\": \"First\", \"last_name\": \"Last\", \"email\": \"Mail\", \"address\": \"Street\", \"city\": \"City\","
+" \"state\": \"State\", \"zip_code\": \"Zip\", \"notes\": \"Note\", \"deleted_at\": \"Gone\"}}";
 
 /* What has been seen of a session so far. */
 typedef struct Watch
