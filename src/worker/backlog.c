@@ -326,19 +326,22 @@ backlog_begin(const pg_uuid_t *integration, const char *user_id)
 	return entry != NULL;
 }
 
-void
+bool
 backlog_end(const pg_uuid_t *integration, int64 n)
 {
 	BacklogEntry *entry;
+	uint64		meanwhile = 0;
 
 	LWLockAcquire(shared_state->backlog_lock, LW_EXCLUSIVE);
 	entry = backlog_find(integration);
 	if (entry != NULL)
 	{
-		pg_atomic_write_u64(&entry->queued, n + pg_atomic_read_u64(&entry->since_begun));
+		meanwhile = pg_atomic_read_u64(&entry->since_begun);
+		pg_atomic_write_u64(&entry->queued, n + meanwhile);
 		entry->counted_at = entry->begun_at;
 	}
 	LWLockRelease(shared_state->backlog_lock);
+	return meanwhile == 0;
 }
 
 bool

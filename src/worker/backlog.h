@@ -42,10 +42,11 @@ extern uint64 backlog_owner_hash(const char *user_id);
 /*
  * Worker side.  A count is begun before the snapshot is taken in which the
  * rows are counted, and ended with their number: what was noted in between is
- * added.  False: there is no place for one more connection.
+ * added.  backlog_begin is false if there is no place for one more connection,
+ * backlog_end if something was noted: it may be in both, count again.
  */
 extern bool backlog_begin(const pg_uuid_t *integration, const char *user_id);
-extern void backlog_end(const pg_uuid_t *integration, int64 n);
+extern bool backlog_end(const pg_uuid_t *integration, int64 n);
 
 /* Is there no count, or none since? */
 extern bool backlog_needs_count(const pg_uuid_t *integration, TimestampTz since);

@@ -21,11 +21,13 @@
 #define COUNT_PIECE 20000		/* rows of a large one in one transaction */
 #define COUNT_LIST_MS (5 * 60 * 1000)
 #define COUNT_AGAIN_MS (60 * 60 * 1000)
+#define COUNT_TRIES 4			/* of a small queue that changes meanwhile */
 
 typedef struct CountKey
 {
 	pg_uuid_t	id;
 	char	   *user_id;
+	int			n_counts;
 } CountKey;
 
 /* A large queue being counted. */
@@ -78,6 +80,7 @@ count_want(const pg_uuid_t *id, const char *user_id)
 	CountKey   *key = palloc(sizeof(CountKey));
 
 	key->id = *id;
+	key->n_counts = 0;
 	key->user_id = pstrdup(user_id);
 	wanted = lappend(wanted, key);
 	MemoryContextSwitchTo(caller);
@@ -204,9 +207,10 @@ count_small_ones(void)
 			worker_list_append(&large_wanted, key);
 		else
 		{
-			if (ok)
-				backlog_end(&key->id, small.n[i]);
-			count_forget(key);
+			if (ok && !backlog_end(&key->id, small.n[i]) && ++key->n_counts < COUNT_TRIES)
+				worker_list_append(&wanted, key);
+			else
+				count_forget(key);
 		}
 		i++;
 	}
@@ -264,7 +268,7 @@ count_large_piece(void)
 	if (ok && large.priority <= 1)
 		return;
 	if (ok)
-		backlog_end(&large.key->id, large.n);
+		(void) backlog_end(&large.key->id, large.n);
 	count_forget(large.key);
 	large.active = false;
 }
