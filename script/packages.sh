@@ -11,7 +11,7 @@
 set -eu
 
 packages="gcc make pkg-config postgresql-15 postgresql-server-dev-15
-libcurl4-openssl-dev libssl-dev openssl curl python3 jq
+libcurl4-openssl-dev libssl-dev openssl ca-certificates curl python3 jq
 postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
 [ "${1:-}" != fuzz ] || packages="$packages clang-14 libclang-rt-14-dev llvm-14"
 
