@@ -265,7 +265,8 @@ secrets_file_is_private(int fd, const char *path, struct stat *st)
 static bool
 secrets_read_file(Secrets *secrets, const char *path)
 {
-	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	/* without waiting: it might be a pipe that nobody writes to */
+	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
 	struct stat st;
 	char	   *text;
 	ssize_t		len;
