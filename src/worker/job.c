@@ -225,6 +225,18 @@ job_begin(Job *job)
 	job_advance(job, action);
 }
 
+/*
+ * The connection is gone, and so is the job's next request.  What it has
+ * written until now is its result.
+ */
+static void
+job_end_here(Job *job)
+{
+	crm_success(&job->session, job->session.write);
+	job_set_state(job, JOB_STATE_FINISHED);
+	worker_list_append(&worker->finished, job);
+}
+
 /* Everything of a connection that is not under way goes back to the queue. */
 void
 connection_release_jobs(Connection *connection)
@@ -239,8 +251,13 @@ connection_release_jobs(Connection *connection)
 		 * A create whose intent is committed but which was not sent counts as
 		 * in doubt later: that costs a search, and never a duplicate.
 		 */
-		if (job->kind == JOB_LEAD &&
-			(job->state == JOB_STATE_HELD || job->state == JOB_STATE_SEND))
+		if (job->kind != JOB_LEAD ||
+			(job->state != JOB_STATE_HELD && job->state != JOB_STATE_SEND))
+			continue;
+		if (connection->missing && job->state == JOB_STATE_SEND &&
+			job->session.write != CRM_WRITE_NONE)
+			job_end_here(job);
+		else
 			job_free(job);
 	}
 	connection->cursor[0] = connection->cursor[1] = 0;
