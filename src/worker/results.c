@@ -132,11 +132,14 @@ static Statement delete_queue = {
 	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID}
 };
 
+/* None for a connection that is gone, or is being ended just now: nobody would see it. */
 static Statement insert_dead_letters = {
 	.sql = "INSERT INTO @schema@.crm_dead_letters"
 	" (integration_id, lead_id, source_id, user_id, run_id, snapshot, queued_at, attempts,"
 	" http_status, error_code, error_message)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS d(integration_id)"
+	" WHERE EXISTS (SELECT FROM @schema@.crm_integrations i WHERE i.id = d.integration_id"
+	" FOR KEY SHARE SKIP LOCKED)"
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
 	" attempts = excluded.attempts, http_status = excluded.http_status,"
 	" error_code = excluded.error_code, error_message = excluded.error_message,"
