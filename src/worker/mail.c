@@ -38,6 +38,12 @@ static Statement update_tokens = {
 	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
 };
 
+static Statement select_credential = {
+	.sql = "SELECT 1 FROM @schema@.crm_credentials c WHERE c.integration_id = $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
 static void
 answer_error(const MailTicket *ticket, const char *code, const char *message)
 {
@@ -370,7 +376,8 @@ typedef struct NewTokens
 {
 	Connection *connection;
 	const CrmCredential *tokens;
-	char	   *version;		/* NULL: the row is held by somebody */
+	char	   *version;		/* NULL: the row is held by somebody, or gone */
+	bool		gone;			/* disconnected meanwhile */
 } NewTokens;
 
 static void
@@ -386,7 +393,12 @@ tokens_body(void *arg)
 	values[2] = TimestampTzGetDatum(new->tokens->expires_at);
 	statement_execute(&update_tokens, values, NULL, false, 0);
 	if (SPI_processed == 1)
+	{
 		new->version = MemoryContextStrdup(new->connection->context, spi_text(0, 1));
+		return;
+	}
+	statement_execute(&select_credential, values, NULL, false, 1);
+	new->gone = SPI_processed == 0;
 }
 
 static void
@@ -403,7 +415,8 @@ refresh_end(Connection *connection)
 /*
  * Commit the new tokens, then use them.  Where that is not possible now (the
  * row is held, the commit failed), the job stays finished and is tried again;
- * nothing is sent with either token meanwhile.
+ * nothing is sent with either token meanwhile.  A connection that has ended
+ * needs none.
  */
 static void
 store_tokens(Job *job)
@@ -412,14 +425,17 @@ store_tokens(Job *job)
 	NewTokens	new = {.connection = connection, .tokens = &job->session.tokens};
 
 	if (!worker_transaction("echosync: storing refreshed tokens", tokens_body, &new) ||
-		new.version == NULL)
+		(new.version == NULL && !new.gone))
 	{
 		worker_list_append(&worker->finished, job);
 		worker->commit_retry_at = TimestampTzPlusMilliseconds(worker->now, 1000);
 		return;
 	}
-	connection_set_tokens(connection, &job->session.tokens);
-	connection->credential_version = new.version;
+	if (!new.gone)
+	{
+		connection_set_tokens(connection, &job->session.tokens);
+		connection->credential_version = new.version;
+	}
 	refresh_end(connection);
 }
 
