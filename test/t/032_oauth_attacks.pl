@@ -175,7 +175,7 @@ $t->behaviour('a code cannot add to what is sent to Follow Up Boss', sub {
 		is(header($sent, 'X-Evil'), undef, 'and no header');
 	}
 	my $back = consent($user);
-	is($t->error_as($user, callback({ %$back, code => 'x' x 9000 }))->{message}, 'code is too long', 'one that is too long is refused');
+	is($t->error_as($user, callback({ %$back, code => 'x' x 9000 }))->{message}, 'code or state is too long', 'one that is too long is refused');
 	like($t->sql_as($user, callback($back)), $UUID, 'before the state is spent');
 });
 
