@@ -89,6 +89,13 @@ compat_wait_event(uint32 *cached, const char *name)
 #endif
 }
 
+/* 17: a hash table in shared memory is told how to copy its keys. */
+#if PG_VERSION_NUM >= 170000
+#define COMPAT_DSHASH_COPY .copy_function = dshash_memcpy,
+#else
+#define COMPAT_DSHASH_COPY
+#endif
+
 /* 18: said before a declaration, not behind it. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()

@@ -256,6 +256,7 @@ struct CrmProvider
 
 	const CrmLimit *limits;
 	int			n_limits;
+	bool		limits_by_account;	/* its users share them; else each key has its own */
 	int			calls_per_lead; /* a new one with phone and e-mail; for estimates */
 
 	/* Define the server settings of this CRM (settings.h); once, from _PG_init. */

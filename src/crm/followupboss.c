@@ -257,6 +257,7 @@ const CrmProvider followupboss_provider = {
 	.takes_oauth = true,
 	.limits = fub_limits,
 	.n_limits = FUB_LIMIT_COUNT,
+	.limits_by_account = true,
 	.define_settings = fub_define_settings,
 	.configure = fub_configure,
 	.starting_limit = fub_starting_limit,

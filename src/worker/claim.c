@@ -32,7 +32,7 @@ static Statement select_connections = {
 	.sql = "SELECT k.id, i.user_id, i.crm_type, i.status,"
 	" i.updated_at::pg_catalog.text, i.settings, i.credential_kind,"
 	" COALESCE(c.xmin::pg_catalog.text, ''), c.sealed, c.expires_at, i.consecutive_failures,"
-	" i.status_reason, i.not_before"
+	" i.status_reason, i.not_before, i.crm_account"
 	" FROM pg_catalog.unnest($1) AS k(id)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = k.id",
@@ -167,7 +167,7 @@ load_connections(List *connections)
 						   DatumGetJsonbP(spi_datum(i, 6, &isnull)), spi_text(i, 7),
 						   spi_text(i, 8), spi_text(i, 9), no_expiry ? 0 : expires_at,
 						   DatumGetInt32(spi_datum(i, 11, &isnull)), spi_text(i, 12),
-						   no_hold ? 0 : not_before);
+						   no_hold ? 0 : not_before, spi_text(i, 14));
 	}
 }
 

@@ -76,27 +76,17 @@ connection_get(const pg_uuid_t *id)
 	return connection;
 }
 
-static int
-starting_limit(const Connection *connection, int i)
-{
-	const CrmProvider *provider = connection->crm.provider;
-
-	return provider->limits[i].limit != 0 ? provider->limits[i].limit :
-		provider->starting_limit(&connection->crm);
-}
-
-/* Limits to start with; what the CRM's headers said before is kept. */
+/* Whose limits count may be another's from now on. */
 static void
-connection_set_limits(Connection *connection)
+connection_set_budget(Connection *connection)
 {
-	const CrmProvider *provider = connection->crm.provider;
+	Budget	   *former = connection->budget;
 
-	for (int i = 0; i < provider->n_limits && i < MAX_LIMITS; i++)
-	{
-		if (connection->limiters[i].window_us == 0)
-			limiter_init(&connection->limiters[i], starting_limit(connection, i),
-						 (int64) provider->limits[i].window_ms * 1000);
-	}
+	if (former != NULL && budget_is(former, &connection->crm, connection->account))
+		return;
+	connection->budget = budget_open(&connection->crm, connection->account);
+	if (former != NULL)
+		budget_close(former);
 }
 
 /*
@@ -111,11 +101,8 @@ connection_reconfigure(Connection *connection)
 	if (provider == NULL)
 		return;
 	provider->configure(&connection->crm);
-	for (int i = 0; i < provider->n_limits && i < MAX_LIMITS; i++)
-	{
-		if (provider->limits[i].limit == 0 && !connection->limiters[i].told)
-			connection->limiters[i].limit = starting_limit(connection, i);
-	}
+	connection_set_budget(connection);
+	budget_configure(connection->budget, &connection->crm);
 	if (connection->credential_version != NULL)
 	{
 		pfree(connection->credential_version);
@@ -124,9 +111,12 @@ connection_reconfigure(Connection *connection)
 	connection->stale = true;
 }
 
-/* A connection of no row: to try a key, to exchange a code. */
+/*
+ * A connection of no row: to try a key, or (without one) to exchange a code.
+ * `account` is the key's, if that is known.
+ */
 Connection *
-connection_make_temporary(const CrmProvider *provider)
+connection_make_temporary(const CrmProvider *provider, const char *api_key, const char *account)
 {
 	Connection *connection = MemoryContextAllocZero(worker->context, sizeof(Connection));
 
@@ -136,7 +126,12 @@ connection_make_temporary(const CrmProvider *provider)
 	connection->status = "active";
 	connection->crm.provider = provider;
 	provider->configure(&connection->crm);
-	connection_set_limits(connection);
+	if (api_key != NULL)
+	{
+		connection->crm.credential.kind = CRM_CREDENTIAL_API_KEY;
+		connection->crm.credential.secret = MemoryContextStrdup(connection->context, api_key);
+	}
+	connection->budget = budget_open(&connection->crm, account);
 	return connection;
 }
 
@@ -153,8 +148,8 @@ connection_free(Connection *connection)
 {
 	Assert(dlist_is_empty(&connection->jobs));
 	connection_wipe_credential(&connection->crm);
-	for (int i = 0; i < MAX_LIMITS; i++)
-		limiter_free(&connection->limiters[i]);
+	if (connection->budget != NULL)
+		budget_close(connection->budget);
 	if (connection->crm.provider != NULL)
 		places_forget(connection);
 	if (connection->ready)
@@ -279,7 +274,6 @@ connection_take_settings(Connection *connection, const char *crm_type, Jsonb *se
 	if (crm->provider == NULL)
 		return;
 	crm->provider->configure(crm);
-	connection_set_limits(connection);
 }
 
 static void
@@ -300,7 +294,7 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 				   const char *status, const char *version, Jsonb *settings,
 				   const char *credential_kind, const char *credential_version,
 				   const char *sealed, TimestampTz expires_at, int failures,
-				   const char *status_reason, TimestampTz not_before)
+				   const char *status_reason, TimestampTz not_before, const char *account)
 {
 	CrmConnection *crm = &connection->crm;
 	bool		first = connection->version == NULL;
@@ -328,9 +322,18 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 		connection->hold_until = Max(connection->hold_until, not_before);
 	}
 	if (row_changed)
+	{
 		connection_take_settings(connection, crm_type, settings);
+		copy_over(connection, &connection->account, account);
+	}
 	if (credential_changed)
 		connection_unseal(connection, credential_kind, sealed, expires_at);
+	if (crm->provider != NULL)
+	{
+		connection_set_budget(connection);
+		if (first)
+			budget_hold(connection->budget, not_before);
+	}
 	connection_judge_credential(connection, status, status_reason, sealed != NULL);
 	copy_over(connection, &connection->version, version);
 	copy_over(connection, &connection->credential_version, credential_version);
@@ -376,6 +379,24 @@ connections_evict(void)
 			!connection->dirty && connection->hold_until <= worker->now &&
 			TimestampDifferenceExceeds(connection->used_at, worker->now, EVICT_AFTER_MS))
 			connection_free(connection);
+	}
+}
+
+/* Others may use what budgets they had, and the last forgets them. */
+void
+connections_close(void)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	if (worker->connections == NULL)
+		return;
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		if (connection->budget != NULL)
+			budget_close(connection->budget);
+		connection->budget = NULL;
 	}
 }
 
@@ -500,15 +521,15 @@ connection_wants_claim(Connection *connection)
 	if (!connection->maybe_work || !connection_may_send(connection) ||
 		connection->hold_until > worker->now || connection->refresh != NULL)
 		return false;
-	if (connection->outages > 0 || !connection->heard)
+	if (connection->outages > 0 || !budget_heard(connection->budget))
 		connection->max_active = 1;
 	else
 	{
-		room = limiter_room(&connection->limiters[0], worker->now);
+		room = budget_room(connection->budget, 0, worker->now);
 		connection->max_active = Max(1, Min(CONNECTION_MAX_ACTIVE, room / 2)) +
 			parked_jobs(connection);
 		if (room == 0)
-			connection_wake_at(connection, limiter_next(&connection->limiters[0], worker->now));
+			connection_wake_at(connection, budget_next(connection->budget, 0, worker->now));
 	}
 	return connection->n_active < connection->max_active;
 }

@@ -120,9 +120,10 @@ keep_limits(void)
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		TimestampTz when = limiter_next(&connection->limiters[0], worker->now);
+		TimestampTz when = connection->budget == NULL ? 0 :
+			budget_next(connection->budget, 0, worker->now);
 
-		if (connection->limiters[0].window_us == 0 || when <= worker->now)
+		if (when <= worker->now)
 			continue;
 		rowset_row(set);
 		rowset_uuid(set, connection->id.data);
@@ -201,6 +202,8 @@ housekeeping_tick(void)
 	static int	retention = 0;
 
 	connections_evict();
+	if (worker->index == 0)
+		budget_sweep(worker->now);
 	if (worker->index != 0 || next_batch != 0 ||
 		(worker->now < next_start && retention == echosync_log_retention))
 		return;

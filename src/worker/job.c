@@ -25,6 +25,8 @@
 #define DEFAULT_RATE_WAIT_MS 10000
 /* Waits from here on are written to crm_integrations.not_before. */
 #define LONG_WAIT_US INT64CONST(2000000)
+/* When a call of another connection is to be heard of, look again after this. */
+#define HEAR_OTHER_MS 100
 /* A request for which there was no memory is tried again after this. */
 #define SEND_RETRY_MS 1000
 /* An intent older than this is renewed before its create is sent. */
@@ -98,6 +100,7 @@ job_set_state(Job *job, JobState state)
 {
 	Connection *connection = job->connection;
 
+	connection->n_sending += (state == JOB_STATE_SENDING) - (job->state == JOB_STATE_SENDING);
 	if (state_is_active(job->state))
 		connection->n_active--;
 	else if (job->state == JOB_STATE_HELD)
@@ -270,6 +273,7 @@ refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
 	int			wait_ms = crm_retry_after_ms(http_reply_header(reply, "retry-after"),
 											 (int64) time(NULL));
 	CrmLimitHint hint = {limit_context, -1, -1, -1};
+	TimestampTz until;
 
 	if (wait_ms < 0)
 	{
@@ -280,8 +284,9 @@ refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
 			wait_ms = DEFAULT_RATE_WAIT_MS;
 	}
 	/* Both CRMs ask to hold every call of the account, not of a context only. */
-	connection->hold_until = Max(connection->hold_until,
-								 TimestampTzPlusMilliseconds(worker->now, wait_ms + 50));
+	until = TimestampTzPlusMilliseconds(worker->now, wait_ms + 50);
+	connection->hold_until = Max(connection->hold_until, until);
+	budget_hold(connection->budget, until);
 	connection->not_before_changed = true;
 	connection_mark_dirty(connection);
 	connection_wake_at(connection, connection->hold_until);
@@ -311,17 +316,14 @@ note_limits(Connection *connection, int limit_context, const HttpReply *reply)
 
 	if (reply->result != HTTP_RESULT_RESPONSE || connection->crm.provider->limit_hint == NULL)
 		return;
-	connection->heard = true;
 	connection->crm.provider->limit_hint(reply, limit_context, &hint);
 	if (hint.limit_context == 0 && hint.limit > 0)
 		connection->told_limit = hint.limit;
-	if (hint.limit_context >= 0 && hint.limit_context < MAX_LIMITS)
-		limiter_told(&connection->limiters[hint.limit_context], hint.limit, hint.remaining,
-					 hint.reset_ms < 0 ? -1 : (int64) hint.reset_ms * 1000, worker->now);
+	budget_told(connection->budget, &hint, worker->now);
 
 	/* A long wait is remembered over a restart, which would begin with a call. */
 	if (limit_context == 0 &&
-		connection->limiters[0].blocked_until > worker->now + LONG_WAIT_US)
+		budget_blocked_until(connection->budget) > worker->now + LONG_WAIT_US)
 	{
 		connection->not_before_changed = true;
 		connection_mark_dirty(connection);
@@ -360,12 +362,11 @@ job_replied(const HttpReply *reply, void *arg)
 	worker->now = GetCurrentTimestamp();
 	connection_ready(connection);
 	note_answer(connection, reply);
-	limiter_ended(&connection->limiters[context], reply->result == HTTP_RESULT_RESPONSE);
+	budget_ended(connection->budget, context, reply->result == HTTP_RESULT_RESPONSE);
 	if (reply->status != 429)
 		note_limits(connection, context, reply);
 	else
 	{
-		connection->heard = true;
 		refuse_until(connection, context, reply);
 		if (job->kind != JOB_MAIL || connection->hold_until <= worker->now + MAIL_PATIENCE_US)
 		{
@@ -435,8 +436,8 @@ job_send(Job *job)
 	if (job->transfer == NULL)
 		return false;
 
-	limiter_sent(&connection->limiters[request->limit_context], worker->now);
-	limiter_asked(&connection->limiters[request->limit_context]);
+	budget_sent(connection->budget, request->limit_context, worker->now,
+				TimestampTzPlusMilliseconds(worker->now, echosync_request_timeout));
 	stats_add(STATS_REQUESTS);
 	if (job->kind == JOB_LEAD && job->first_sent_at == 0)
 		stats_observe(STATS_QUEUE_AGE, connection->crm.provider->crm_type,
@@ -465,11 +466,17 @@ static bool
 job_may_send(Job *job)
 {
 	Connection *connection = job->connection;
-	Limiter    *limiter = &connection->limiters[job->session.request.limit_context];
-	int64		when = limiter_next(limiter, worker->now);
+	int			limit_context = job->session.request.limit_context;
+	TimestampTz when = budget_next(connection->budget, limit_context, worker->now);
 
-	if (job->kind == JOB_LEAD && limiter_must_hear(limiter))
-		return false;			/* the reply makes the connection ready */
+	if (job->kind == JOB_LEAD && budget_must_hear(connection->budget, limit_context, worker->now))
+	{
+		/* The reply makes its own connection ready. */
+		if (connection->n_sending == 0)
+			connection_wake_at(connection,
+							   TimestampTzPlusMilliseconds(worker->now, HEAR_OTHER_MS));
+		return false;
+	}
 	if (when > worker->now)
 	{
 		connection_wake_at(connection, when);
@@ -562,6 +569,9 @@ connection_run(Connection *connection)
 {
 	JobKind		kind = JOB_NONE;
 
+	/* What another connection of the account was told holds for this one. */
+	if (connection->budget != NULL)
+		connection->hold_until = Max(connection->hold_until, budget_held_until(connection->budget));
 	if (connection->hold_until > worker->now)
 	{
 		connection_wake_at(connection, connection->hold_until);

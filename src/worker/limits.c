@@ -1,22 +1,15 @@
 /*
  * limits.c
- *		One rate-limit context of one connection: a sliding window of calls.
+ *		One rate-limit context of one account: a sliding window of calls.
  *
- * Exact, not a token bucket: both CRMs count the calls of the last so many
- * seconds, and a bucket that fits such a window wastes half of it.  The window
- * is kept 5 % longer than the CRM's, since requests that we space out may
- * arrive closer together.
+ * Not a token bucket: both CRMs count the calls of the last so many seconds,
+ * and a bucket that fits such a window wastes half of it.  The window is at
+ * least 5 % longer than the CRM's, since requests that we space out may arrive
+ * closer together.
  */
 #include "worker/limits.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-static int64_t
-padded_window(const Limiter *limiter)
-{
-	return limiter->window_us + limiter->window_us / 20;
-}
 
 void
 limiter_init(Limiter *limiter, int limit, int64_t window_us)
@@ -26,104 +19,114 @@ limiter_init(Limiter *limiter, int limit, int64_t window_us)
 	limiter->window_us = window_us;
 }
 
-void
-limiter_free(Limiter *limiter)
+static int64_t
+slice_us(const Limiter *limiter)
 {
-	free(limiter->sent);
-	limiter->sent = NULL;
-	limiter->capacity = limiter->n = limiter->next = 0;
+	return limiter->window_us / LIMIT_SLICES;
 }
 
-/* Time of the i-th last call, i from 1. */
-static int64_t
-sent_at(const Limiter *limiter, int i)
+static int
+calls_counted(const Limiter *limiter)
 {
-	return limiter->sent[(limiter->next - i + limiter->capacity) % limiter->capacity];
+	int			n = 0;
+
+	for (int i = 0; i < LIMIT_COUNTED_SLICES; i++)
+		n += limiter->calls[i];
+	return n;
+}
+
+/*
+ * Let go of the slices that are over.  Who shares the limiter may be a little
+ * behind.  Where the clock was set back, all that is counted is taken for just
+ * made: that costs a window, not as long as the clock was ahead.
+ */
+static void
+advance(Limiter *limiter, int64_t now)
+{
+	int64_t		slice = now / slice_us(limiter);
+	int64_t		n = slice - limiter->newest;
+	int			counted;
+
+	if (n <= 0 && n > -LIMIT_COUNTED_SLICES)
+		return;
+	limiter->newest = slice;
+	if (n < 0)
+	{
+		counted = calls_counted(limiter);
+		memset(limiter->calls, 0, sizeof(limiter->calls));
+		limiter->calls[0] = counted < LIMIT_COUNT_MAX ? counted : LIMIT_COUNT_MAX;
+		return;
+	}
+	if (n > LIMIT_COUNTED_SLICES)
+		n = LIMIT_COUNTED_SLICES;
+	memmove(limiter->calls + n, limiter->calls,
+			(LIMIT_COUNTED_SLICES - n) * sizeof(limiter->calls[0]));
+	memset(limiter->calls, 0, n * sizeof(limiter->calls[0]));
+}
+
+static void
+count_calls(Limiter *limiter, int n, int64_t now)
+{
+	if (limiter->limit > LIMIT_COUNT_MAX)
+		return;
+	advance(limiter, now);
+	if (n > LIMIT_COUNT_MAX - limiter->calls[0])
+		n = LIMIT_COUNT_MAX - limiter->calls[0];
+	limiter->calls[0] += n;
 }
 
 int64_t
-limiter_next(const Limiter *limiter, int64_t now)
+limiter_next(Limiter *limiter, int64_t now)
 {
 	int64_t		when = limiter->blocked_until > now ? limiter->blocked_until : now;
+	int64_t		free_at;
+	int			used;
+	int			i = LIMIT_COUNTED_SLICES;
 
-	if (limiter->limit > LIMIT_COUNT_MAX || limiter->n < limiter->limit)
+	if (limiter->limit > LIMIT_COUNT_MAX)
 		return when;
-	if (sent_at(limiter, limiter->limit) + padded_window(limiter) > when)
-		when = sent_at(limiter, limiter->limit) + padded_window(limiter);
-	return when;
+	advance(limiter, now);
+	used = calls_counted(limiter);
+	while (used >= limiter->limit && i > 0)
+		used -= limiter->calls[--i];
+	if (i == LIMIT_COUNTED_SLICES)
+		return when;
+	free_at = (limiter->newest - i + LIMIT_COUNTED_SLICES) * slice_us(limiter);
+	return free_at > when ? free_at : when;
 }
 
 int
-limiter_room(const Limiter *limiter, int64_t now)
+limiter_room(Limiter *limiter, int64_t now)
 {
-	int			used = 0;
+	int			used;
 
 	if (limiter->blocked_until > now)
 		return 0;
 	if (limiter->limit > LIMIT_COUNT_MAX)
 		return LIMIT_COUNT_MAX;
-	while (used < limiter->n && sent_at(limiter, used + 1) + padded_window(limiter) > now)
-		used++;
+	advance(limiter, now);
+	used = calls_counted(limiter);
 	return limiter->limit > used ? limiter->limit - used : 0;
 }
 
 bool
-limiter_must_hear(const Limiter *limiter)
+limiter_must_hear(const Limiter *limiter, int64_t now)
 {
-	return limiter->asking && !limiter->heard;
+	return limiter->asked_until > now && !limiter->heard;
 }
 
 void
-limiter_asked(Limiter *limiter)
+limiter_sent(Limiter *limiter, int64_t now, int64_t until)
 {
-	limiter->asking = true;
+	count_calls(limiter, 1, now);
+	limiter->asked_until = until;
 }
 
 void
 limiter_ended(Limiter *limiter, bool answered)
 {
-	limiter->asking = false;
+	limiter->asked_until = 0;
 	limiter->heard |= answered;
-}
-
-/* Make room for `limit` times; without memory the limiter counts fewer calls. */
-static void
-ring_grow(Limiter *limiter)
-{
-	int			capacity = limiter->capacity ? limiter->capacity * 2 : 16;
-	int64_t    *ring;
-
-	if (capacity > limiter->limit)
-		capacity = limiter->limit;
-	if (capacity <= limiter->capacity)
-		return;
-	ring = malloc(sizeof(int64_t) * capacity);
-	if (ring == NULL)
-		return;
-	for (int i = 0; i < limiter->n; i++)
-		ring[i] = sent_at(limiter, limiter->n - i);
-	free(limiter->sent);
-	limiter->sent = ring;
-	limiter->capacity = capacity;
-	limiter->next = limiter->n % capacity;
-}
-
-void
-limiter_sent(Limiter *limiter, int64_t now)
-{
-	if (limiter->limit > LIMIT_COUNT_MAX)
-		return;
-	if (limiter->n == limiter->capacity)
-		ring_grow(limiter);
-	if (limiter->capacity == 0)
-	{
-		limiter->blocked_until = now + limiter->window_us;
-		return;
-	}
-	limiter->sent[limiter->next] = now;
-	limiter->next = (limiter->next + 1) % limiter->capacity;
-	if (limiter->n < limiter->capacity)
-		limiter->n++;
 }
 
 void
@@ -134,8 +137,6 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 		limiter->limit = limit;
 		limiter->told = true;
 	}
-	if (limiter->limit > limiter->capacity && limiter->n == limiter->capacity && limiter->n > 0)
-		ring_grow(limiter);
 
 	/*
 	 * Fewer remain than we counted: somebody else uses the same budget, or we
@@ -145,8 +146,8 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 	{
 		int			missing = limiter_room(limiter, now) - remaining;
 
-		while (missing-- > 0)
-			limiter_sent(limiter, now);
+		if (missing > 0)
+			count_calls(limiter, missing, now);
 	}
 
 	/*
@@ -163,9 +164,13 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 	}
 }
 
-void
-limiter_block(Limiter *limiter, int64_t until)
+bool
+limiter_is_idle(Limiter *limiter, int64_t now)
 {
-	if (until > limiter->blocked_until)
-		limiter->blocked_until = until;
+	if (limiter->blocked_until > now || limiter->asked_until > now)
+		return false;
+	if (limiter->window_us == 0 || limiter->limit > LIMIT_COUNT_MAX)
+		return true;
+	advance(limiter, now);
+	return calls_counted(limiter) == 0;
 }

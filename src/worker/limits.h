@@ -1,9 +1,10 @@
 /*
  * limits.h
- *		One rate-limit context of one connection: a sliding window of calls.
+ *		One rate-limit context of one account: a sliding window of calls.
  *
  * Plain C without PostgreSQL state and without a clock: `now` is a parameter,
- * in microseconds of any epoch.
+ * in microseconds of any epoch.  Plain data of a fixed size, so that it can be
+ * in shared memory (budget.c); whoever shares it must lock it.
  */
 #ifndef ECHOSYNC_LIMITS_H
 #define ECHOSYNC_LIMITS_H
@@ -12,43 +13,46 @@
 #include <stdint.h>
 
 /* A limit above this is not counted: only the CRM's own headers steer then. */
-#define LIMIT_COUNT_MAX 2048
+#define LIMIT_COUNT_MAX 60000
+
+/*
+ * The window is counted in slices of a fortieth.  A call counts for the slice
+ * in which it was made and the 42 that follow: 1.05 to 1.075 windows.
+ */
+#define LIMIT_SLICES 40
+#define LIMIT_COUNTED_SLICES 43
 
 typedef struct Limiter
 {
 	int			limit;			/* calls in the window */
 	bool		told;			/* the CRM has said so; else it is our guess */
-	int64_t		window_us;
-	int64_t    *sent;			/* ring of the last `capacity` times */
-	int			capacity;
-	int			next;			/* where the next time goes */
-	int			n;				/* how many times are in the ring */
-	int64_t		blocked_until;	/* told by the CRM; 0: not */
-	bool		asking;			/* a call is under way */
 	bool		heard;			/* the CRM has answered a call in this context */
+	int64_t		window_us;
+	int64_t		asked_until;	/* a call is under way, till then at most; 0: none */
+	int64_t		blocked_until;	/* told by the CRM; 0: not */
+	int64_t		newest;			/* the slice of calls[0]: its time / length */
+	uint16_t	calls[LIMIT_COUNTED_SLICES];	/* by slice, newest first */
 } Limiter;
 
 extern void limiter_init(Limiter *limiter, int limit, int64_t window_us);
-extern void limiter_free(Limiter *limiter);
 
 /* When may the next call be made?  now or earlier: at once. */
-extern int64_t limiter_next(const Limiter *limiter, int64_t now);
+extern int64_t limiter_next(Limiter *limiter, int64_t now);
 
 /* How many calls may be made at once, now? */
-extern int	limiter_room(const Limiter *limiter, int64_t now);
+extern int	limiter_room(Limiter *limiter, int64_t now);
 
 /*
  * Until the CRM has answered once, nobody knows what calls from before our start
  * have left: one call at a time.
  */
-extern bool limiter_must_hear(const Limiter *limiter);
+extern bool limiter_must_hear(const Limiter *limiter, int64_t now);
 
-/* A call is under way; it has ended, answered or not. */
-extern void limiter_asked(Limiter *limiter);
+/* A call is made now, and will have ended by `until`. */
+extern void limiter_sent(Limiter *limiter, int64_t now, int64_t until);
+
+/* It has ended, answered or not. */
 extern void limiter_ended(Limiter *limiter, bool answered);
-
-/* A call is made now. */
-extern void limiter_sent(Limiter *limiter, int64_t now);
 
 /*
  * What the CRM said: its limit and what remains (-1: not said), and in how
@@ -57,7 +61,7 @@ extern void limiter_sent(Limiter *limiter, int64_t now);
 extern void limiter_told(Limiter *limiter, int limit, int remaining,
 						 int64_t reset_us, int64_t now);
 
-/* The CRM refused (429): nothing until then. */
-extern void limiter_block(Limiter *limiter, int64_t until);
+/* Nothing is counted, waited for or under way. */
+extern bool limiter_is_idle(Limiter *limiter, int64_t now);
 
 #endif							/* ECHOSYNC_LIMITS_H */

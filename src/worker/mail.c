@@ -87,19 +87,6 @@ connection_of_key(const MailRequest *request)
 	return connection;
 }
 
-/* A key that is in use already has one limit, whoever calls with it. */
-static bool
-take_place(Connection *connection)
-{
-	Limiter    *limiter = &connection->limiters[0];
-
-	if ((connection->hold_until > worker->now && connection->outages == 0) ||
-		limiter_next(limiter, worker->now) > worker->now)
-		return false;
-	limiter_sent(limiter, worker->now);
-	return true;
-}
-
 static void
 answer_limit(const MailTicket *ticket)
 {
@@ -111,6 +98,7 @@ static void
 mail_test_key(const MailTicket *ticket, const MailRequest *request)
 {
 	const CrmProvider *provider = crm_provider_by_type(request->crm_type);
+	Connection *owner;
 	Connection *connection;
 
 	if (provider == NULL)
@@ -118,15 +106,14 @@ mail_test_key(const MailTicket *ticket, const MailRequest *request)
 		answer_error(ticket, "unknown_crm", "This kind of CRM is not known.");
 		return;
 	}
-	connection = connection_of_key(request);
-	if (connection != NULL && !take_place(connection))
+	owner = connection_of_key(request);
+	connection = connection_make_temporary(provider, request->secret, owner ? owner->account : NULL);
+	if (budget_next(connection->budget, 0, worker->now) > worker->now)
 	{
+		connection_free(connection);
 		answer_limit(ticket);
 		return;
 	}
-	connection = connection_make_temporary(provider);
-	connection->crm.credential.kind = CRM_CREDENTIAL_API_KEY;
-	connection->crm.credential.secret = MemoryContextStrdup(connection->context, request->secret);
 	job_begin(mail_job(connection, CRM_TASK_TEST, ticket, request));
 }
 
@@ -136,7 +123,7 @@ limit_tries_patience(const Connection *connection)
 	TimestampTz latest = worker->now + MAIL_PATIENCE_US;
 
 	return connection->outages == 0 &&
-		(connection->hold_until > latest || limiter_next(&connection->limiters[0], worker->now) > latest);
+		(connection->hold_until > latest || budget_next(connection->budget, 0, worker->now) > latest);
 }
 
 static void
@@ -193,7 +180,7 @@ mail_exchange(const MailTicket *ticket, const MailRequest *request)
 		answer_error(ticket, "unknown_crm", "This kind of CRM is not known.");
 		return;
 	}
-	connection = connection_make_temporary(provider);
+	connection = connection_make_temporary(provider, NULL, NULL);
 	job = mail_job(connection, CRM_TASK_EXCHANGE, ticket, request);
 	strlcpy(job->mail->user_id, exchange.state.user_id, sizeof(job->mail->user_id));
 	strlcpy(job->mail->crm_type, exchange.state.crm_type, sizeof(job->mail->crm_type));

@@ -271,7 +271,9 @@ override_session_settings(void)
 static void
 worker_detach(int code, Datum arg)
 {
+	LWLockReleaseAll();			/* an error outside of a transaction */
 	mailbox_fail_taken();
+	connections_close();
 	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
 	worker->slot->latch = NULL;
 	worker->slot->pid = 0;
@@ -307,6 +309,7 @@ worker_attach(int n)
 	worker->n_workers = worker->slot->n_workers;
 	reset_counters(worker->slot);
 	stats_attach(worker->database);
+	budget_attach();
 	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
 	worker->slot->pid = MyProcPid;
 	worker->slot->started_at = GetCurrentTimestamp();

@@ -598,7 +598,8 @@ write_connections(Results *results)
 			rowset_null(set);
 		rowset_bool(set, connection->synced);
 		rowset_timestamptz(set, connection->not_before_changed ?
-						   Max(connection->hold_until, connection->limiters[0].blocked_until) : 0);
+						   Max(connection->hold_until,
+							   budget_blocked_until(connection->budget)) : 0);
 	}
 	rowset_execute(set, &update_connections);
 	if (set->n_rows == 0)

@@ -15,6 +15,7 @@
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
+#include "utils/dsa.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -102,6 +103,8 @@ typedef struct SharedState
 												 * end; see read.c */
 	uint32		n_shunned;
 	pg_atomic_uint64 suspect_until; /* see job_take_turn */
+	dsa_handle	budget_area;	/* of budget.c; 0: not made yet */
+	dsa_pointer budget_table;
 	WorkerSlot	slots[SHARED_MAX_WORKERS];
 } SharedState;
 

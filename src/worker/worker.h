@@ -19,7 +19,7 @@
 #include "crm/crm.h"
 #include "db/rowset.h"
 #include "http/http.h"
-#include "worker/limits.h"
+#include "worker/budget.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
 #include "worker/stats.h"
@@ -36,8 +36,6 @@
  * it is told to come back if that would take longer.
  */
 #define MAIL_PATIENCE_US INT64CONST(10000000)
-
-#define MAX_LIMITS 8
 
 /* A lead that was in work in so many crashes is given up. */
 #define WORKER_MAX_CRASHES 3
@@ -152,12 +150,14 @@ struct Connection
 
 	dlist_head	jobs;
 	int			n_active;		/* READ .. FINISHED */
+	int			n_sending;		/* SENDING */
 	int			n_held;
 	int			n_rows;			/* queue rows attached to jobs */
 	bool		maybe_work;		/* the queue may hold rows not yet attached */
 	int64		cursor[2];		/* per priority: rows up to here are attached */
 
-	Limiter		limiters[MAX_LIMITS];
+	char	   *account;		/* crm_account of the row; NULL: not known */
+	Budget	   *budget;			/* its rate limits; set with the provider */
 	int			told_limit;		/* of the first, by the CRM's headers; 0: not told */
 	TimestampTz hold_until;		/* nothing is sent before; 0: no hold */
 	int			outages;		/* failed probes in a row */
@@ -166,7 +166,6 @@ struct Connection
 	bool		synced;			/* last_sync_at is to be written */
 	bool		not_before_changed; /* hold_until is to be written */
 	bool		dirty;			/* in worker->dirty */
-	bool		heard;			/* the CRM has told its limits since our start */
 	const char *new_status;		/* to be written; NULL: none */
 	const char *new_reason;
 	Job		   *refresh;		/* token refresh under way */
@@ -239,17 +238,20 @@ extern bool instance_is_ours(void);
 /* connection.c: what is known of a connection, and when it is looked at */
 extern void connections_init(void);
 extern Connection *connection_get(const pg_uuid_t *id);
-extern Connection *connection_make_temporary(const CrmProvider *provider);
+extern Connection *connection_make_temporary(const CrmProvider *provider, const char *api_key,
+											 const char *account);
 extern void connection_free(Connection *connection);
 extern void connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 							   const char *status, const char *version, Jsonb *settings,
 							   const char *credential_kind, const char *credential_version,
 							   const char *sealed, TimestampTz expires_at, int failures,
-							   const char *status_reason, TimestampTz not_before);
+							   const char *status_reason, TimestampTz not_before,
+							   const char *account);
 extern void connection_set_tokens(Connection *connection, const CrmCredential *tokens);
 extern void connection_reconfigure(Connection *connection);	/* after a reload */
 extern void connection_mark_dirty(Connection *connection);
 extern void connections_evict(void);	/* forget those that are idle */
+extern void connections_close(void);	/* at the process's end */
 extern void connection_ready(Connection *connection);	/* look at it this turn */
 extern void connection_wake_at(Connection *connection, TimestampTz when);
 extern bool connections_working(void);	/* is anything in work or to be written? */

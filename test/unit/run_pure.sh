@@ -9,11 +9,12 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
 failed=0
-for name in phone retry_after; do
+for file in crm/phone crm/retry_after worker/limits; do
+	name=${file#*/}
 	${CC:-gcc} -std=gnu99 -g -O1 -Wall -Wextra -Werror \
 		-fsanitize=address,undefined -fno-sanitize-recover=all \
 		-I"$root/src" -o "$build/$name" \
-		"$root/test/unit/${name}_test.c" "$root/src/crm/$name.c"
+		"$root/test/unit/${name}_test.c" "$root/src/$file.c"
 	echo "# $name"
 	"$build/$name" || failed=1
 done

@@ -1,0 +1,53 @@
+/*
+ * budget.h
+ *		What an account at a CRM may be asked: its rate limits, and the waits that
+ *		it was told, shared by every worker that calls for it.
+ *
+ * Two users of one team's account, or one key in two databases, are two
+ * connections and one budget.
+ */
+#ifndef ECHOSYNC_BUDGET_H
+#define ECHOSYNC_BUDGET_H
+
+#include "utils/timestamp.h"
+
+#include "crm/crm.h"
+
+#define BUDGET_MAX_LIMITS 6
+
+typedef struct Budget Budget;
+
+extern void budget_attach(void);	/* a worker's start */
+extern void budget_sweep(TimestampTz now);	/* forget those that nobody needs */
+
+/*
+ * The budget of this connection's account, to be closed by budget_close, in a
+ * before_shmem_exit callback at the latest.  `account` is crm_account, or NULL.
+ */
+extern Budget *budget_open(const CrmConnection *connection, const char *account);
+extern void budget_close(Budget *budget);
+extern bool budget_is(const Budget *budget, const CrmConnection *connection,
+					  const char *account);
+
+/* Limits that are a setting's: in force until the CRM says otherwise. */
+extern void budget_configure(Budget *budget, const CrmConnection *connection);
+
+/* When may the next call be made?  now: at once. */
+extern TimestampTz budget_next(Budget *budget, int limit_context, TimestampTz now);
+extern int	budget_room(Budget *budget, int limit_context, TimestampTz now);
+extern bool budget_must_hear(Budget *budget, int limit_context, TimestampTz now);
+extern bool budget_heard(Budget *budget);	/* has the CRM answered any call? */
+
+/* A call is made now, and will have ended by `until`; it has ended. */
+extern void budget_sent(Budget *budget, int limit_context, TimestampTz now, TimestampTz until);
+extern void budget_ended(Budget *budget, int limit_context, bool answered);
+extern void budget_told(Budget *budget, const CrmLimitHint *hint, TimestampTz now);
+
+/* No calls until then, in no context; and what was said last (0: nothing). */
+extern void budget_hold(Budget *budget, TimestampTz until);
+extern TimestampTz budget_held_until(Budget *budget);
+
+/* Until when the CRM has refused calls of the first context, or said that none are left. */
+extern TimestampTz budget_blocked_until(Budget *budget);
+
+#endif							/* ECHOSYNC_BUDGET_H */
