@@ -221,7 +221,7 @@ fub_define_settings(void)
 	settings_define_base_url("echosync.followupboss_app_url", "Base URL of Follow Up Boss's OAuth pages.",
 							 &fub_app_url, "https://app.followupboss.com");
 	settings_define_rate_limit("echosync.followupboss_rate_limit",
-							   "Requests in 10 seconds in one Follow Up Boss connection's global context; 0 chooses 250 with a system key, else 125.",
+							   "Requests in 10 seconds in one Follow Up Boss account's global context; 0 chooses 250 with a system key, else 125.",
 							   &fub_rate_limit, 0, 0);
 }
 

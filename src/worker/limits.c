@@ -64,11 +64,10 @@ advance(Limiter *limiter, int64_t now)
 	memset(limiter->calls, 0, n * sizeof(limiter->calls[0]));
 }
 
+/* Also where there is no limit now: the CRM's next answer may say one. */
 static void
 count_calls(Limiter *limiter, int n, int64_t now)
 {
-	if (limiter->limit > LIMIT_COUNT_MAX)
-		return;
 	advance(limiter, now);
 	if (n > LIMIT_COUNT_MAX - limiter->calls[0])
 		n = LIMIT_COUNT_MAX - limiter->calls[0];
@@ -169,7 +168,7 @@ limiter_is_idle(Limiter *limiter, int64_t now)
 {
 	if (limiter->blocked_until > now || limiter->asked_until > now)
 		return false;
-	if (limiter->window_us == 0 || limiter->limit > LIMIT_COUNT_MAX)
+	if (limiter->window_us == 0)
 		return true;
 	advance(limiter, now);
 	return calls_counted(limiter) == 0;

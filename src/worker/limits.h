@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A limit above this is not counted: only the CRM's own headers steer then. */
+/* A limit above this is none: only the CRM's own headers steer then. */
 #define LIMIT_COUNT_MAX 60000
 
 /*

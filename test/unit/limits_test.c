@@ -129,7 +129,11 @@ test_told(void)
 	check(!limiter_is_idle(&limiter, START) && limiter_is_idle(&limiter, START + 3600 * SECOND),
 		  "it is idle when there is nothing left to remember");
 	limiter_told(&limiter, 1000000, 999999, -1, START);
-	check(limiter_room(&limiter, START + 10 * SECOND) > 1000, "a limit beyond counting is not counted");
+	check(limiter_room(&limiter, START + 10 * SECOND) > 1000, "a limit beyond counting is none");
+	for (int i = 0; i < 24; i++)
+		limiter_sent(&limiter, START + 100 * SECOND, START + 101 * SECOND);
+	limiter_told(&limiter, 40, 39, -1, START + 100 * SECOND);
+	check(limiter_room(&limiter, START + 100 * SECOND) == 16, "but calls made under it count when there is one again");
 }
 
 static void
