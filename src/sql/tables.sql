@@ -217,9 +217,13 @@ CREATE TABLE crm_instance (
     system_identifier bigint NOT NULL,
     database_oid oid NOT NULL,
     key_check text,
+    timeline integer,
+    promoted_at timestamptz,
     stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE crm_instance IS 'The database that these rows belong to. A restored or cloned database finds another''s stamp here and sends nothing until echosync_adopt().';
+COMMENT ON COLUMN crm_instance.timeline IS 'The server''s timeline when a worker looked last. A later one: a standby was promoted.';
+COMMENT ON COLUMN crm_instance.promoted_at IS 'When a worker first saw that. What the former server did just before may not have come here.';
 COMMENT ON COLUMN crm_instance.key_check IS 'A known text, sealed: shows at start whether the key in force is the one that sealed the credentials.';
 
 SELECT pg_catalog.pg_extension_config_dump('crm_integrations', '');

@@ -39,6 +39,16 @@ static Statement drop_claims = {
 	.argtypes = {INT4OID}
 };
 
+/* A create that was about to be sent, and is not: there is nothing to doubt. */
+static Statement forget_intents = {
+	.sql = "UPDATE @schema@.crm_sync_attempts a"
+	" SET intent_at = NULL, intent_lead = NULL, phone_hash = NULL, email_hash = NULL"
+	" FROM unnest($1, $2, $3) k(id, lead_id, source_id)"
+	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id AND a.source_id = k.source_id",
+	.nargs = 3,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
+};
+
 static Statement remember_limits = {
 	.sql = "UPDATE @schema@.crm_integrations i SET not_before = k.not_before"
 	" FROM (SELECT h.id, u.not_before FROM unnest($1, $2) u(id, not_before)"
@@ -104,8 +114,40 @@ housekeeping_recover(void)
 }
 
 /*
- * Whose limit is used up now, until when: our successor has not counted, and
- * would begin with a call too many.
+ * The intents of creates that were not sent, so that our successor need not wait
+ * and search for them.  An earlier doubt stays.
+ */
+static void
+drop_intents(void)
+{
+	RowSet	   *set = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+	{
+		dlist_iter	iter;
+
+		dlist_foreach(iter, &connection->jobs)
+		{
+			Job		   *job = dlist_container(Job, node, iter.cur);
+
+			if (job->kind != JOB_LEAD || job->state != JOB_STATE_SEND ||
+				!job->session.request.creates || job->session.uncertain || job->intent_at == 0)
+				continue;
+			rowset_row(set);
+			rowset_uuid(set, connection->id.data);
+			rowset_text(set, job->lead_id);
+			rowset_int4(set, job->source_id);
+		}
+	}
+	rowset_execute(set, &forget_intents);
+}
+
+/*
+ * Whose limit is used up now, until when: a server that starts again has not
+ * counted, and would begin with a call too many.
  */
 static void
 keep_limits(void)
@@ -114,9 +156,6 @@ keep_limits(void)
 	HASH_SEQ_STATUS status;
 	Connection *connection;
 
-	if (worker->connections == NULL)
-		return;
-	worker->now = GetCurrentTimestamp();
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
@@ -138,6 +177,10 @@ leave_body(void *arg)
 	Datum		value = Int32GetDatum(worker->index);
 
 	statement_execute(&drop_claims, &value, NULL, false, 0);
+	if (worker->connections == NULL)
+		return;
+	worker->now = GetCurrentTimestamp();
+	drop_intents();
 	keep_limits();
 }
 

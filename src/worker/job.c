@@ -31,6 +31,8 @@
 #define SEND_RETRY_MS 1000
 /* An intent older than this is renewed before its create is sent. */
 #define INTENT_FRESH_MS 500
+/* ... and one that is dated further ahead: see intent_date in results.c. */
+#define INTENT_AHEAD_MS 10000
 /* How long one suspect keeps the others waiting at most: see job_take_turn. */
 #define SUSPECT_TURN_MS 10000
 
@@ -172,7 +174,10 @@ job_find_lead(Connection *connection, const char *lead_id, int source_id)
 	return NULL;
 }
 
-/* Put a lead aside until a time; what was read of it is read again then. */
+/*
+ * Put a lead aside until a time; what was read of it is read again then.  Another
+ * of the connection may take its place.
+ */
 void
 job_hold(Job *job, TimestampTz due_at)
 {
@@ -191,6 +196,7 @@ job_hold(Job *job, TimestampTz due_at)
 	job->due_at = due_at;
 	job->begun = false;
 	connection_wake_at(job->connection, due_at);
+	connection_ready(job->connection);
 }
 
 static void
@@ -492,10 +498,11 @@ job_may_send(Job *job)
  * for a place says anew when it is sent.
  */
 static bool
-intent_is_old(const Job *job)
+intent_is_stale(const Job *job)
 {
 	return job->kind == JOB_LEAD && job->session.request.creates &&
-		TimestampDifferenceExceeds(job->intent_at, worker->now, INTENT_FRESH_MS);
+		(TimestampDifferenceExceeds(job->intent_at, worker->now, INTENT_FRESH_MS) ||
+		 TimestampDifferenceExceeds(worker->now, job->intent_at, INTENT_AHEAD_MS));
 }
 
 /*
@@ -515,7 +522,7 @@ connection_send(Connection *connection, JobKind only)
 			continue;
 		if (!job_may_send(job))
 			continue;
-		if (intent_is_old(job))
+		if (intent_is_stale(job))
 		{
 			job_set_state(job, JOB_STATE_COMMIT);
 			worker_list_append(&worker->to_commit, job);

@@ -82,6 +82,22 @@ worker_set_state(WorkerState state)
 	pg_atomic_write_u32(&worker->slot->state, state);
 }
 
+/*
+ * A promoted standby has a timeline of its own.  Without waiting for standbys,
+ * what its predecessor committed last is not here.
+ */
+static Statement note_timeline = {
+	.sql = "UPDATE @schema@.crm_instance SET timeline = $1,"
+	" promoted_at = CASE WHEN timeline < $1 THEN pg_catalog.clock_timestamp() ELSE promoted_at END"
+	" WHERE timeline IS DISTINCT FROM $1",
+	.nargs = 1,
+	.argtypes = {INT4OID}
+};
+static Statement select_promotion = {
+	.sql = "SELECT i.promoted_at FROM @schema@.crm_instance i WHERE i.promoted_at IS NOT NULL",
+	.nargs = 0
+};
+
 static Statement select_key_check = {
 	.sql = "SELECT i.key_check FROM @schema@.crm_instance i LIMIT 1",
 	.nargs = 0
@@ -138,6 +154,17 @@ check_key(Environment *environment)
 }
 
 static void
+note_promotion(void)
+{
+	Datum		timeline = Int32GetDatum((int32) GetWALInsertionTimeLine());
+	bool		isnull;
+
+	statement_execute(&note_timeline, &timeline, NULL, false, 0);
+	statement_execute(&select_promotion, NULL, NULL, false, 1);
+	worker->promoted_at = SPI_processed == 0 ? 0 : DatumGetTimestampTz(spi_datum(0, 1, &isnull));
+}
+
+static void
 environment_body(void *arg)
 {
 	Environment *environment = arg;
@@ -156,6 +183,8 @@ environment_body(void *arg)
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
 	statement_execute(&stamp_instance, values, NULL, false, 0);
 	environment->copy = !instance_is_ours();
+	if (!environment->copy)
+		note_promotion();
 	check_key(environment);
 }
 

@@ -119,8 +119,17 @@ job_not_before(Job *job, uint64 i)
 	Datum		value = spi_datum(i, 9, &isnull);
 	TimestampTz due = isnull ? 0 : DatumGetTimestampTz(value);
 
-	if (job->intent_at != 0)
-		due = Max(due, TimestampTzPlusMilliseconds(job->intent_at, echosync_uncertain_wait));
+	TimestampTz doubt_since = job->intent_at;
+
+	/*
+	 * Before this server was promoted, another may have created it, and its
+	 * intent has not come here.
+	 */
+	if (doubt_since == 0 && job->session.link.record_id == NULL &&
+		job->queued_at < worker->promoted_at)
+		doubt_since = worker->promoted_at;
+	if (doubt_since != 0)
+		due = Max(due, TimestampTzPlusMilliseconds(doubt_since, echosync_uncertain_wait));
 	if (job->synced_at != 0 && !job->session.requested_by_hand)
 		due = Max(due, TimestampTzPlusMilliseconds(job->synced_at, SETTLE_MS));
 	return due;

@@ -539,6 +539,16 @@ add_finished(Results *results, Job *job)
 		add_rows_gone(results, job);
 }
 
+/*
+ * The doubt about a create counts from when it is sent, which is after this
+ * commit.  A commit may take long, where it waits for a standby.
+ */
+static TimestampTz
+intent_date(void)
+{
+	return worker->now + worker->commit_us;
+}
+
 /* About to send: make durable what a crash must not forget. */
 static void
 add_before_send(Results *results, Job *job)
@@ -546,7 +556,7 @@ add_before_send(Results *results, Job *job)
 	if (job->session.link_changed)
 		add_link(results, job);
 	if (job->session.request.creates)
-		add_attempt(results, job, job->attempts, 0, worker->now, NULL);
+		add_attempt(results, job, job->attempts, 0, intent_date(), NULL);
 	else if (job->intent_at != 0 && !job->session.uncertain)
 		add_key(results->settled, job);
 }
@@ -675,11 +685,11 @@ results_body(void *arg)
 
 /* After the commit: the job goes on, waits, or ends. */
 static void
-settle_before_send(Job *job)
+settle_before_send(Job *job, TimestampTz intent_at)
 {
 	job->session.link_changed = false;
 	if (job->session.request.creates)
-		job->intent_at = worker->now;
+		job->intent_at = intent_at;
 	else if (!job->session.uncertain)
 		job->intent_at = 0;
 	job->has_attempts_row = job->intent_at != 0;
@@ -761,18 +771,22 @@ commit_group(List *jobs, List *connections)
 {
 	Results    *results = results_make(jobs);
 	int			n_claims = list_length(worker->claims_done);
+	TimestampTz begun_at = GetCurrentTimestamp();
+	TimestampTz intent_at = intent_date();
 	ListCell   *lc;
 
 	results->connections = connections;
 	if (!worker_transaction("echosync: recording results", results_body, results))
 		return false;
+	worker->now = GetCurrentTimestamp();
+	worker->commit_us = worker->now - begun_at;
 	forget_claims(n_claims);
 	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
 
 		if (job->state == JOB_STATE_COMMIT)
-			settle_before_send(job);
+			settle_before_send(job, intent_at);
 		else
 			settle_finished(job);
 	}

@@ -214,6 +214,8 @@ typedef struct Worker
 	TimestampTz next_tick;		/* look at everything */
 	TimestampTz commit_retry_at;	/* after a failed commit */
 	TimestampTz dirty_retry_at; /* of connections whose row is held */
+	TimestampTz promoted_at;	/* this server was a standby before; 0: not */
+	TimeOffset	commit_us;		/* what the last commit of results took */
 	bool		may_send;
 	int			error_code;		/* SQLSTATE of the last transaction that failed */
 	TimestampTz leave_by;		/* takes up nothing more, and ends; 0: stays */

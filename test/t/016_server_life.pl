@@ -270,6 +270,46 @@ $t->behaviour('a worker with a lead in work ends without a standby that is away'
 	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'the lead is sent once');
 });
 
+$t->behaviour('an intent that waited for a standby counts from when its create was sent', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->fault_for($user, 'lofty', { method => 'GET' }, { type => 'delay', ms => 1500 });
+	$t->fault_for($user, 'lofty', { method => 'POST' }, { type => 'delay', ms => 3000 });
+	my $lead = $t->lead($user);
+	$t->wait_for_requests($user, 'lofty', 1, method => 'GET', path => '/v1.0/leads');
+	$t->sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'; SELECT pg_reload_conf()");
+	$t->wait_for_sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'echosync worker' AND wait_event = 'SyncRep'", '1');
+	my $waited = time;
+	$t->wait_until('that takes longer than the doubt', sub { time - $waited > 1 });
+	$t->sql('SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf()');
+	my $released = $t->sql('SELECT clock_timestamp()');
+	$t->wait_for_requests($user, 'lofty', 1, method => 'POST');
+	is($t->sql("SELECT intent_at >= '$released'::timestamptz - interval '500 ms' FROM crm_sync_attempts WHERE lead_id = '$lead'"), 't',
+		'it is not dated before the wait');
+	$t->drain($user);
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'the lead is sent once');
+});
+
+$t->behaviour('a worker that ends in order leaves no doubt about what it has not sent', sub {
+	my ($user, $other) = map { $t->user(lofty => 1) } 1 .. 2;
+
+	$t->configure('echosync.uncertain_wait' => '10min', 'echosync.max_in_flight' => 1);
+	$t->fault_for($user, 'lofty', { method => 'GET' }, { type => 'delay', ms => 500 });
+	$t->fault_for($other, 'lofty', {}, { type => 'hang' }, times => -1);
+	my $lead = $t->lead($user);
+	$t->wait_for_requests($user, 'lofty', 1, method => 'GET', path => '/v1.0/leads');
+	$t->lead($other);
+	$t->wait_for_requests($other, 'lofty', 1);
+	$t->wait_for_sql("SELECT count(*) FROM crm_sync_attempts WHERE lead_id = '$lead' AND intent_at IS NOT NULL", '1');
+	is(scalar $t->requests($user, 'lofty', method => 'POST'), 0, 'a create is about to be sent');
+	$t->clear_faults;
+	$t->sql('SELECT pg_terminate_backend(pid) FROM echosync_workers');
+	$t->drain($_) for $user, $other;
+	is_deeply($t->tally($_, 'lofty'), $t->all_once(1), 'the lead is sent once, without a wait') for $user, $other;
+	$t->configure('echosync.uncertain_wait' => '500ms');
+	$t->deconfigure('echosync.max_in_flight');
+});
+
 $t->behaviour('the postmaster killed: no worker is left behind, and nothing lost', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 

@@ -120,6 +120,43 @@ $t->behaviour('a standby is silent; promoted it goes on, with nothing lost or do
 	$t->reload;
 });
 
+$t->behaviour('promoted without what the original committed last, a standby does not create twice', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+	my $node = PostgreSQL::Test::Cluster->new('lagging');
+
+	$t->node->backup('second');
+	$node->init_from_backup($t->node, 'second', has_streaming => 1);
+	$node->start;
+	my $standby = $t->beside($node);
+
+	# The leads arrive there; the intents and what became of them do not.
+	$t->knob($_, 'index_lag_seconds', 3) for qw(lofty fub);
+	$t->fault_for($user, $_, { method => 'GET' }, { type => 'delay', ms => 2000 }, times => -1) for qw(lofty fub);
+	$t->leads($user, 4);
+	my $queued = $t->queued($user);
+	$t->node->wait_for_catchup($node, 'replay', $t->node->lsn('insert'));
+	is($standby->queued($user), $queued, 'the leads are there');
+	$node->append_conf('postgresql.auto.conf', "primary_conninfo = ''\nechosync.uncertain_wait = '4s'");
+	$node->reload;
+	$t->wait_for_sql('SELECT count(*) FROM pg_stat_replication', '0');
+	is($standby->sql('SELECT count(*) FROM crm_sync_attempts WHERE intent_at IS NOT NULL'), '0', 'and no intent');
+	$t->clear_faults;
+	$t->wait_until('leads are created', sub { $t->n_records($user, 'lofty') > 0 && $t->n_records($user, 'fub') > 0 });
+	$t->kill_postmaster;
+	$node->promote;
+	$standby->wait_for_worker;
+	my $began = time;
+	my $new = $standby->lead($user);
+	$standby->wait_until('a new lead is sent', sub { $standby->sql("SELECT count(*) FROM crm_lead_links WHERE lead_id = '$new'") == 2 });
+	cmp_ok(time - $began, '<', 4, 'without a wait');
+	$standby->drain($user);
+	is_deeply($standby->tally($user, $_), $t->all_once(5), "$LABEL{$_}: each lead once") for qw(lofty fub);
+	$standby->assert_nothing_left;
+	$node->stop('fast');
+	$t->start_again;
+	$t->sql('DELETE FROM crm_sync_queue; DELETE FROM crm_sync_attempts');
+});
+
 $t->behaviour('pg_dump | psql: the copy has everything, sends nothing and says so, until it is adopted', sub {
 	my $original = $t->new_database('original');
 	my $user = furnish($original);
