@@ -32,6 +32,21 @@ CREATE FUNCTION echosync_rotate_credentials() RETURNS bigint
     LANGUAGE c VOLATILE STRICT SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_rotate_credentials() IS 'Seals every credential anew that was sealed with a previous key; returns how many. Superusers only.';
+CREATE FUNCTION echosync_accept_key() RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- An error for who is no superuser, and where there is no key.
+    key_id CONSTANT text := split_part(@extschema@.echosync_encrypt(''), ':', 2);
+    others bigint;
+BEGIN
+    UPDATE @extschema@.crm_instance SET key_check = NULL;     -- the worker stamps it anew
+    SELECT count(*) INTO others FROM @extschema@.crm_credentials c WHERE split_part(c.sealed, ':', 2) <> key_id;
+    PERFORM @extschema@.echosync_wake();
+    RETURN others;
+END
+$$;
+COMMENT ON FUNCTION echosync_accept_key() IS 'When the key that sealed the credentials is lost for good: the key in force counts from now on. Returns how many credentials another key has sealed; their users connect again, queues are kept. Superusers only.';
 CREATE FUNCTION echosync_import_integration(user_id text, crm_type text, sealed text, settings jsonb DEFAULT '{}')
     RETURNS uuid
     LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
@@ -83,7 +98,8 @@ BEGIN
     check_name := 'key'; ok := installed.key_problem IS NULL;
     detail := coalesce(installed.key_problem, 'the key opens what it sealed');
     hint := CASE WHEN NOT ok THEN format('Put the key that sealed the credentials into %s as INTEGRATION_ENCRYPTION_KEY, or into INTEGRATION_ENCRYPTION_KEY_PREVIOUS, with its salt, then SELECT pg_reload_conf();',
-                                         coalesce(installed.env_file, 'the file that echosync.env_file names')) END;
+                                         coalesce(installed.env_file, 'the file that echosync.env_file names'))
+                          || CASE WHEN installed.key_problem LIKE 'the key is not %' THEN ' If it is lost for good: SELECT echosync_accept_key(); then every user connects again.' ELSE '' END END;
     RETURN NEXT;
 
     check_name := 'ca_file'; ok := installed.ca_problem IS NULL;
@@ -184,13 +200,15 @@ BEGIN
 
     SELECT count(*) AS total, count(*) FILTER (WHERE i.status <> 'active') AS stopped,
            string_agg(DISTINCT i.status_reason, ', ') AS reasons,
-           bool_or(i.status = 'error') AS refused, bool_or(i.status = 'paused' AND i.status_reason <> 'crm_unreachable') AS resumable INTO one
+           bool_or(i.status = 'error' AND i.status_reason <> 'credential_unreadable') AS refused,
+           bool_or(i.status_reason = 'credential_unreadable') AS unreadable, bool_or(i.status = 'paused' AND i.status_reason <> 'crm_unreachable') AS resumable INTO one
       FROM @extschema@.crm_integrations i;
     check_name := 'connections'; ok := one.stopped = 0;
     detail := format('%s of %s not active%s', one.stopped, one.total, coalesce(': ' || one.reasons, ''));
     hint := CASE WHEN ok THEN NULL
                  ELSE concat_ws('; ', 'SELECT integration_id, user_id, status, status_reason FROM echosync_status WHERE status <> ''active''',
                       CASE WHEN one.resumable THEN 'when its cause is gone: SELECT echosync_resume(integration_id)' END,
+                      CASE WHEN one.unreadable THEN 'where it is unreadable, put the key that sealed it into INTEGRATION_ENCRYPTION_KEY_PREVIOUS and SELECT pg_reload_conf(), or the user connects again' END,
                       CASE WHEN one.refused THEN 'where the credential is refused, the user connects again' END) END;
     RETURN NEXT;
 

@@ -213,9 +213,20 @@ say_state(WorkerState state)
 	else if (state == WORKER_STATE_WRONG_KEY)
 		ereport(LOG,
 				(errmsg("echosync: the encryption key is not the one that sealed this database's credentials; nothing is sent"),
-				 errhint("Restore the key, or list it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then reload.")));
+				 errhint("Restore the key, or list it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then reload. If it is lost for good, call echosync_accept_key() as a superuser.")));
 	else if (state == WORKER_STATE_DISABLED)
 		ereport(LOG, (errmsg("echosync: disabled by echosync.enabled; nothing is sent")));
+}
+
+static void
+reconfigure_all(void)
+{
+	HASH_SEQ_STATUS status;
+	Connection *connection;
+
+	hash_seq_init(&status, worker->connections);
+	while ((connection = hash_seq_search(&status)) != NULL)
+		connection_reconfigure(connection);
 }
 
 /*
@@ -253,6 +264,9 @@ check_environment(void)
 		state = WORKER_STATE_NO_KEY;
 	else if (environment.wrong_key)
 		state = WORKER_STATE_WRONG_KEY;
+	/* A credential that cannot be opened is blamed only by who may send. */
+	if (state == WORKER_STATE_IDLE && !worker->may_send)
+		reconfigure_all();
 	worker->may_send = state == WORKER_STATE_IDLE;
 	worker_set_state(state);
 	say_state(state);
@@ -409,16 +423,12 @@ static void
 reload(void)
 {
 	HttpEngineOptions options;
-	HASH_SEQ_STATUS status;
-	Connection *connection;
 
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 	engine_options(&options);
 	http_engine_configure(worker->engine, &options);
-	hash_seq_init(&status, worker->connections);
-	while ((connection = hash_seq_search(&status)) != NULL)
-		connection_reconfigure(connection);
+	reconfigure_all();
 	worker->next_tick = 0;
 
 	/* Divided anew: the launcher starts the new set when all have ended. */

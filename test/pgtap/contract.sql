@@ -51,6 +51,7 @@ INSERT INTO contract VALUES
     ('echosync_encrypt', 'plain text', 'text', 'f', NULL),
     ('echosync_decrypt', 'sealed text', 'text', 'f', NULL),
     ('echosync_rotate_credentials', '', 'bigint', 'f', 'VOLATILE'),
+    ('echosync_accept_key', '', 'bigint', 'f', 'VOLATILE'),
     ('echosync_import_integration', 'user_id text, crm_type text, sealed text, settings jsonb DEFAULT ''{}''::jsonb', 'uuid', 'f', 'VOLATILE'),
     ('echosync_grant', 'role regrole, level text DEFAULT ''user''::text', 'void', 'f', 'VOLATILE'),
     ('echosync_doctor', 'OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text', 'SETOF record', 's', 'STABLE'),

@@ -142,6 +142,7 @@ INSERT INTO public.matrix VALUES
     ('echosync_encrypt(text)', 'internal', 'sync.echosync_encrypt(''x'')', 'ok'),
     ('echosync_decrypt(text)', 'internal', 'sync.echosync_decrypt(''x'')', 'ok'),
     ('echosync_rotate_credentials()', 'internal', 'sync.echosync_rotate_credentials()', 'ok'),
+    ('echosync_accept_key()', 'internal', 'sync.echosync_accept_key()', 'ok'),
     ('echosync_import_integration(text,text,text,jsonb)', 'internal', 'sync.echosync_import_integration(''ann'', ''lofty'', ''x'')', 'ok');
 CREATE VIEW public.ext_functions AS
 SELECT p.oid, p.proname || '(' || (SELECT coalesce(string_agg(format_type(t, NULL), ',' ORDER BY n), '') FROM unnest(p.proargtypes) WITH ORDINALITY a(t, n)) || ')' AS signature, p.proname

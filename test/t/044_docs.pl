@@ -66,7 +66,7 @@ sub bind_values
 	die "nothing is known to bind in: $sql\n";
 }
 
-my $BY_SUPERUSER = qr/CREATE EXTENSION|ALTER SYSTEM|ALTER ROLE|ALTER EXTENSION|GRANT SET|echosync_grant|rotate_credentials|import_integration|crm_instance|echosync_adopt|echosync_doctor|echosync_workers|echosync_metrics|pg_stat_activity|crm_sync_queue\b|echosync\.capture/;
+my $BY_SUPERUSER = qr/CREATE EXTENSION|ALTER SYSTEM|ALTER ROLE|ALTER EXTENSION|GRANT SET|echosync_grant|rotate_credentials|accept_key|import_integration|crm_instance|echosync_adopt|echosync_doctor|echosync_workers|echosync_metrics|pg_stat_activity|crm_sync_queue\b|echosync\.capture/;
 
 sub run_block
 {
