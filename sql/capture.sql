@@ -509,6 +509,28 @@ SELECT * FROM taken();
 INSERT INTO leads (id, user_id, phone, risk_score) VALUES (714, repeat('x', 10000), '8015550714', 5);
 SELECT * FROM taken();
 
+-- The id of a lead that no index would take, and the longest that is taken.
+-- Nobody hears of it who has no connection; nor does a DELETE.
+CREATE TABLE long_ids (id text PRIMARY KEY, user_id text, phone text, risk_score int, do_not_contact boolean);
+SELECT echosync_attach_leads('long_ids');
+INSERT INTO long_ids VALUES (repeat('i', 1024), 'bob', '8015550715', 5), (repeat('n', 1025), 'nobody', '8015550716', 5);
+SELECT count(*), max(octet_length(lead_id)) FROM crm_sync_queue;
+INSERT INTO long_ids VALUES (repeat('i', 1025), 'bob', '8015550717', 5);
+INSERT INTO long_ids VALUES (repeat('é', 513), 'bob', '8015550718', 5);
+INSERT INTO long_ids VALUES (repeat('i', 2600), 'bob', '8015550719', 50);
+UPDATE long_ids SET user_id = 'bob' WHERE user_id = 'nobody';
+DELETE FROM long_ids WHERE user_id = 'nobody';
+SELECT count(*) FROM long_ids;
+SELECT count(*) FROM crm_sync_logs WHERE octet_length(lead_id) > 1024;
+SET echosync.capture = off;
+INSERT INTO long_ids VALUES (repeat('j', 2000), 'bob', '8015550720', 5);
+RESET echosync.capture;
+DELETE FROM long_ids;
+SELECT count(*) FROM crm_sync_queue;
+DELETE FROM crm_sync_logs;
+SELECT echosync_detach_leads('long_ids');
+DROP TABLE long_ids;
+
 -- What two tables have under one id are two leads.
 CREATE TABLE leads2 (LIKE leads INCLUDING ALL);
 SELECT echosync_attach_leads('leads2');

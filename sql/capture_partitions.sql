@@ -265,6 +265,25 @@ DELETE FROM moving WHERE id = 71;
 SELECT * FROM taken();
 DROP TABLE moving;
 DELETE FROM crm_integrations WHERE user_id = 'dan';
+-- An id that is too long, into a leaf and by a move: refused, at the latest by the commit.
+CREATE TABLE long_ids (id text, user_id text, phone text, risk_score int, do_not_contact boolean, box int) PARTITION BY LIST (box);
+CREATE TABLE long_ids_1 PARTITION OF long_ids FOR VALUES IN (1);
+CREATE TABLE long_ids_2 PARTITION OF long_ids FOR VALUES IN (2);
+SELECT echosync_attach_leads('long_ids');
+INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
+VALUES ('lou', 'lofty', 'paused', echosync_settings_merge(NULL, '{}', 'lofty'), 'api_key');
+INSERT INTO long_ids_1 VALUES (repeat('i', 1025), 'lou', '8015550181', 5, false, 1);
+SELECT count(*) FROM long_ids;
+SET echosync.capture = off;
+INSERT INTO long_ids_1 VALUES (repeat('i', 1025), 'lou', '8015550182', 5, false, 1), (repeat('j', 1025), 'lou', '8015550183', 5, false, 1);
+RESET echosync.capture;
+UPDATE long_ids SET box = 2;
+DELETE FROM long_ids WHERE id LIKE 'i%';
+DELETE FROM long_ids_1;
+SELECT count(*) FROM long_ids;
+SELECT * FROM taken();
+DROP TABLE long_ids;
+DELETE FROM crm_integrations WHERE user_id = 'lou';
 -- Owned by somebody who is no superuser: partitions of theirs, filled by another.
 CREATE ROLE regress_echosync_owner;
 CREATE ROLE regress_echosync_app;

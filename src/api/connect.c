@@ -74,11 +74,19 @@ connect_require_user(void)
 {
 	char	   *user = identity_require_user(false);
 
-	if (strlen(user) >= MAIL_NAME_SIZE)
+	connect_check_user(user);
+	return user;
+}
+
+/* What is cut off would be another's id. */
+void
+connect_check_user(const char *user_id)
+{
+	if (user_id[0] == '\0' || strlen(user_id) >= MAIL_NAME_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the user id is longer than %d bytes", MAIL_NAME_SIZE - 1)));
-	return user;
+				 errmsg("the user id is empty, or longer than %d bytes", MAIL_NAME_SIZE - 1),
+				 errhidestmt(true)));
 }
 
 Jsonb *
@@ -291,6 +299,7 @@ import_integration_hidden(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("user_id and sealed must not be null"), errhidestmt(true)));
+	connect_check_user(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	plain = seal_open(text_to_cstring(PG_GETARG_TEXT_PP(2)), "", &reason);
 	if (plain == NULL)
 		ereport(ERROR,

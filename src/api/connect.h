@@ -13,6 +13,7 @@
 
 /* Each an ERROR that names what is wrong. */
 extern char *connect_require_user(void);
+extern void connect_check_user(const char *user_id);	/* its length */
 extern const CrmProvider *connect_require_provider(FunctionCallInfo fcinfo, int arg);
 extern void connect_require_key(void);	/* without one nothing can be sealed */
 

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/uuid.h"
@@ -39,6 +40,31 @@ static Statement insert_refused = {
 static const Oid queue_columns[] = QUEUE_COLUMNS;
 static const Oid refused_columns[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 TEXTOID};
+
+bool
+lead_id_fits(const char *lead_id)
+{
+	return strlen(lead_id) <= LEAD_ID_MAX;
+}
+
+/*
+ * An error and no refusal: a row that can never be sent nor logged is a
+ * mistake in the application's table, and whoever writes it is there to hear.
+ */
+void
+lead_id_require(const char *lead_id)
+{
+	size_t		len = strlen(lead_id);
+
+	if (len <= LEAD_ID_MAX)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the id of a lead is %zu bytes long, more than the %d that echosync takes",
+					len, LEAD_ID_MAX),
+			 errdetail("It begins with \"%.*s\".", pg_mbcliplen(lead_id, len, 40), lead_id),
+			 errhint("Give such leads shorter ids, or name another column as id in the mapping of echosync_attach_leads().")));
+}
 
 void
 enqueue_restart(Enqueue *enqueue)
@@ -83,6 +109,7 @@ enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 {
 	RowSet	   *queue = enqueue->queue;
 
+	lead_id_require(lead_id);
 	if (facts != NULL)
 	{
 		bool		flags = target->provider != NULL && target->provider->flags_records;

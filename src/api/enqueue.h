@@ -11,6 +11,9 @@
 #include "api/targets.h"
 #include "db/rowset.h"
 
+/* Ids longer than an index entry would fail when the outcome is recorded. */
+#define LEAD_ID_MAX 1024
+
 typedef struct Enqueue
 {
 	const char *sync_type;		/* auto, manual, webhook */
@@ -27,9 +30,14 @@ typedef struct Enqueue
 
 extern Enqueue *enqueue_begin(const char *sync_type, int priority, int64 run_id);
 
+/* Is the id short enough; an ERROR that says how long it is. */
+extern bool lead_id_fits(const char *lead_id);
+extern void lead_id_require(const char *lead_id);
+
 /*
  * Queue a lead for a connection, or note the refusal.  facts NULL: not known
- * here, the worker decides.  snapshot: jsonb or 0.
+ * here, the worker decides.  snapshot: jsonb or 0.  ERROR for an id that is
+ * too long.
  */
 extern LeadRefusal enqueue_lead(Enqueue *enqueue, const Target *target,
 								const char *lead_id, int source_id,

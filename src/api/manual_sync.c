@@ -138,6 +138,7 @@ queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint6
 	char	  **lead_ids = palloc(n * sizeof(char *));
 	LeadFacts  *facts = palloc(n * sizeof(LeadFacts));
 	int			kept = 0;
+	int			n_long = 0;
 
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -148,9 +149,20 @@ queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint6
 		if (lead_id == NULL)
 			continue;
 		mark_found(run, lead_id);
+		if (!lead_id_fits(lead_id))
+		{
+			run->n_skipped++;
+			n_long++;
+			continue;
+		}
 		lead_ids[kept] = lead_id;
 		facts[kept++] = lead_facts(lead_from_jsonb(DatumGetJsonbP(object)));
 	}
+	if (n_long > 0)
+		ereport(WARNING,
+				(errmsg_plural("%d lead was skipped: its id is longer than %d bytes",
+							   "%d leads were skipped: their ids are longer than %d bytes",
+							   n_long, n_long, LEAD_ID_MAX)));
 	leave_out_waiting(run, source->id, lead_ids, kept);
 	for (int i = 0; i < kept; i++)
 	{
@@ -238,6 +250,22 @@ refuse_missing(ManualRun *run)
 	enqueue_write(run->enqueue);
 }
 
+/* An id that is asked for and can be no lead's. */
+static void
+check_ids(ArrayType *lead_ids)
+{
+	Datum	   *ids;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(lead_ids, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (!nulls[i])
+			lead_id_require(TextDatumGetCString(ids[i]));
+	}
+}
+
 static int64
 start_run(const Target *target)
 {
@@ -317,6 +345,7 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 	{
 		run.lead_ids = PG_GETARG_ARRAYTYPE_P(1);
+		check_ids(run.lead_ids);
 		control.keysize = sizeof(uint64);
 		control.entrysize = sizeof(uint64);
 		control.hcxt = CurrentMemoryContext;

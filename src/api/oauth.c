@@ -139,6 +139,8 @@ exchange_request(FunctionCallInfo fcinfo, MailKind kind, const char *user_id)
 {
 	MailRequest *request = palloc0(sizeof(MailRequest));
 
+	if (user_id != NULL)
+		connect_check_user(user_id);
 	request->kind = kind;
 	strlcpy(request->user_id, user_id ? user_id : "", sizeof(request->user_id));
 	text_to_cstring_buffer(PG_GETARG_TEXT_PP(0), request->secret, sizeof(request->secret));

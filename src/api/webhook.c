@@ -114,6 +114,7 @@ add_lead(List **leads, JsonbValue *value)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("lead number %d of the body has no id", list_length(*leads) + 1),
 				 errhidestmt(true)));
+	lead_id_require(lead->id);
 	*leads = lappend(*leads, lead);
 }
 

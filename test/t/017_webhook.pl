@@ -231,6 +231,20 @@ $t->behaviour("ids that do not fit the table's type are ids all the same", sub {
 	$t->sql_as(undef, "SELECT echosync_detach_leads('web_leads'); DROP TABLE web_leads");
 });
 
+$t->behaviour('the longest id that is taken is sent, logged and linked; a longer one is refused with the whole body', sub {
+	my $user = $t->user(lofty => 1);
+	my $id = join '', map { sprintf '%08x', int rand 2**32 } 1 .. 128;      # 1,024 bytes that no index can compress
+
+	is(post_with_secret({ user_id => $user->{id}, lead => lead($id) })->{body}{queued}, 1, 'the longest');
+	$t->drain($user);
+	is_deeply([ map { $_->{lead_id} eq $id ? $_->{action} : 'another' } $t->logs($user) ], ['created'], 'is sent, and logged whole');
+	is($t->link_of($user->{lofty}, $id) ? 'linked' : undef, 'linked', 'and linked');
+	my $error = $t->error("SET request.headers = '{\"x-webhook-secret\": \"$SECRET\"}'; SELECT echosync_webhook_lead_created("
+		  . lit({ user_id => $user->{id}, leads => [ lead('short'), lead("${id}0") ] }) . ')');
+	is("$error->{state} $error->{message}", '54000 the id of a lead is 1025 bytes long, more than the 1024 that echosync takes', 'a longer one is an error that says so');
+	is($t->queued($user), '0', 'and nothing of the body is queued');
+});
+
 $t->behaviour('the same lead again is an update of its record', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 	my $phone = $t->new_phone;

@@ -101,6 +101,22 @@ $t->behaviour('a state that was used is used up: after success, failure, a resta
 	is(connections($other), '0', 'the other has none');
 });
 
+$t->behaviour('a user id that is too long is not taken for the one it begins with', sub {
+	my $user = { %{ $t->user }, id => 'u' x 255 };
+	my $back = consent($user);
+
+	for my $begin ('BEGIN', 'BEGIN READ ONLY')
+	{
+		my $error = $t->error_as('u' x 256, "$begin;\n" . callback($back));
+		is("$error->{state} $error->{message}", '22023 the user id is empty, or longer than 255 bytes', $begin);
+	}
+	is($t->error_as('u' x 256, 'SELECT echosync_oauth_authorize()')->{state}, '22023', 'nor does it begin a flow');
+	like($t->sql_as($user, callback($back)), $UUID, 'the longest that is taken can connect');
+	$t->lead($user);
+	$t->drain($user);
+	is(scalar $t->records($user, 'fub'), 1, 'and its lead is sent');
+});
+
 $t->behaviour("another user's try neither works nor spoils the state", sub {
 	my $user = $t->user;
 	my $thief = $t->user;

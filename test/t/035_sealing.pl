@@ -142,6 +142,7 @@ $t->behaviour('what the earlier application has sealed opens, and is brought ove
 	my $oauth = $t->sql("SELECT echosync_import_integration('migrated', 'followupboss', '$EARLIER{tokens}')");
 	is($t->sql("SELECT credential_kind FROM crm_integrations WHERE id = '$oauth'"), 'oauth', 'tokens are brought over, too');
 	is($t->error_as($user, "SELECT echosync_import_integration('me', 'lofty', '$EARLIER{key}')")->{state}, '42501', 'by superusers only');
+	is($t->error('SELECT echosync_import_integration(' . lit($_) . ", 'lofty', '$EARLIER{key}')")->{message}, 'the user id is empty, or longer than 255 bytes', 'a user id of ' . length) for '', 'u' x 256;
 	$t->sql('DELETE FROM crm_integrations WHERE user_id = ' . lit('migrated'));
 });
 
