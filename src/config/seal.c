@@ -30,6 +30,7 @@
 
 #include "config/seal.h"
 #include "config/secrets.h"
+#include "config/undumped.h"
 #include "pg_compat.h"
 
 #define SEAL_PREFIX "es1:"
@@ -45,15 +46,17 @@ typedef struct SealKey
 	char		id[KEY_ID_LEN + 1];
 } SealKey;
 
-/* The ring: [0] is the current key. */
-static SealKey ring[1 + SECRETS_MAX_PREVIOUS_KEYS];
+#define RING_SIZE ((1 + SECRETS_MAX_PREVIOUS_KEYS) * sizeof(SealKey))
+
+/* The ring: [0] is the current key.  NULL before the first use. */
+static SealKey *ring = NULL;
 static int	ring_len = 0;
 static int	ring_generation = -1;
 
 static void
 ring_wipe(int code, Datum arg)
 {
-	OPENSSL_cleanse(ring, sizeof(ring));
+	OPENSSL_cleanse(ring, RING_SIZE);
 	ring_len = 0;
 }
 
@@ -76,15 +79,14 @@ ring_derive(SealKey *slot, const char *secret, const char *salt)
 static void
 ring_load(void)
 {
-	static bool registered = false;
 	const Secrets *secrets = secrets_current();
 
 	if (ring_generation == secrets_generation())
 		return;
-	if (!registered)
+	if (ring == NULL)
 	{
+		ring = undumped_alloc(RING_SIZE);
 		on_proc_exit(ring_wipe, 0);
-		registered = true;
 	}
 	ring_wipe(0, 0);
 	ring_generation = secrets_generation();

@@ -23,11 +23,11 @@
 
 #include "miscadmin.h"
 #include "storage/fd.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "config/undumped.h"
 
 #define SECRETS_MAX_FILE_SIZE (64 * 1024)
 
@@ -62,8 +62,7 @@ secret_free(char **secret)
 {
 	if (*secret == NULL)
 		return;
-	explicit_bzero(*secret, strlen(*secret));
-	pfree(*secret);
+	undumped_free(*secret, strlen(*secret) + 1);
 	*secret = NULL;
 }
 
@@ -86,11 +85,9 @@ secrets_wipe(Secrets *secrets)
 static char *
 secret_copy(const char *value, size_t len)
 {
-	char	   *copy = MemoryContextAlloc(TopMemoryContext, len + 1);
+	char	   *copy = undumped_alloc(len + 1);
 
-	memcpy(copy, value, len);
-	copy[len] = '\0';
-	return copy;
+	return memcpy(copy, value, len);
 }
 
 /* Store a comma list's elements; false when there are too many. */

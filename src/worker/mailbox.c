@@ -22,6 +22,7 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 
+#include "config/undumped.h"
 #include "pg_compat.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
@@ -30,6 +31,8 @@
 #define MAILBOX_SLOTS 16		/* at most 32: a bit each */
 #define MAILBOX_WORKER_WAIT_MS 5000
 #define MAILBOX_LOOK_MS 1000
+#define MAILBOX_MARGIN 4096		/* on both sides: whole pages are kept out of
+								 * core dumps */
 
 typedef enum MailState
 {
@@ -55,17 +58,20 @@ static MailSlot *mail_slots = NULL;
 Size
 mailbox_shared_size(void)
 {
-	return MAXALIGN(sizeof(MailSlot) * MAILBOX_SLOTS);
+	return MAXALIGN(sizeof(MailSlot) * MAILBOX_SLOTS + 2 * MAILBOX_MARGIN);
 }
 
 void
 mailbox_shared_startup(void)
 {
 	bool		found;
+	char	   *start = ShmemInitStruct("echosync mailbox", mailbox_shared_size(), &found);
 
-	mail_slots = ShmemInitStruct("echosync mailbox", mailbox_shared_size(), &found);
-	if (!found)
-		memset(mail_slots, 0, mailbox_shared_size());
+	mail_slots = (MailSlot *) (start + MAILBOX_MARGIN);
+	if (found)
+		return;
+	memset(start, 0, mailbox_shared_size());
+	undumped_mark(start, mailbox_shared_size());
 }
 
 static void

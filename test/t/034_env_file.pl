@@ -199,4 +199,60 @@ $t->behaviour('without a file the environment of the server is what counts; a na
 	$t->node->restart;
 });
 
+# Where these bytes are in a process: how often in memory that a core dump
+# leaves out, and the mappings of those that one would have.
+sub found_in
+{
+	my ($pid, @needles) = @_;
+	my ($start, $end, $what);
+	my ($left_out, @dumped) = (0);
+
+	open(my $maps, '<', "/proc/$pid/smaps") or die "smaps of $pid: $!";
+	open(my $memory, '<:raw', "/proc/$pid/mem") or die "memory of $pid: $!";
+	while (my $line = <$maps>)
+	{
+		($start, $end, $what) = (hex $1, hex $2, $line) if $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw/;
+		$start = undef if $line =~ /^[0-9a-f]+-[0-9a-f]+ (?!rw)/;
+		next unless defined $start && $line =~ /^VmFlags:(.*)/;
+		my $dumped = $1 !~ /\bdd\b/;
+		sysseek $memory, $start, 0;
+		my $got = sysread $memory, my $bytes, $end - $start;
+		next unless $got;
+		for my $i (grep { index($bytes, $needles[$_]) >= 0 } 0 .. $#needles)
+		{
+			$dumped ? push(@dumped, "secret $i in $what") : $left_out++;
+		}
+	}
+	return ($left_out, join '', @dumped);
+}
+
+$t->behaviour('no key and no secret is in memory that a core dump would hold', sub {
+	my $user = $t->user(lofty => 1);
+	my $session = $t->session_as(undef);
+	my $derived = `python3 -c "import hashlib; print(hashlib.scrypt(b'$KEY', salt=b'$SALT', n=16384, r=8, p=1, maxmem=1 << 26, dklen=32).hex())"`;
+	my @secrets = ($KEY, 'of-the-core-dump', 'client-of-the-core-dump', pack 'H*', $derived =~ s/\s//gr);
+
+	$t->write_env_file(WEBHOOK_SECRET => $secrets[1], FOLLOWUPBOSS_CLIENT_SECRET => $secrets[2]);
+	$t->reload;
+	$t->lead($user);
+	$t->drain($user);
+	is(webhook_works('wrong', $session), 'false', 'a session has read the secrets');
+	$session->query_safe('RESET ROLE');
+	$session->query_safe('SELECT echosync_decrypt(echosync_encrypt($$x$$))');
+	my %pids = (worker => $t->sql('SELECT pid FROM echosync_workers'), postmaster => (split /\n/, PostgreSQL::Test::Utils::slurp_file($t->node->data_dir . '/postmaster.pid'))[0],
+		session => $session->query_safe('SELECT pg_backend_pid()'));
+	SKIP:
+	{
+		skip 'the memory of other processes may not be read', 1 unless open(my $memory, '<', "/proc/$pids{worker}/mem");
+		for my $name (sort keys %pids)
+		{
+			my ($left_out, $dumped) = found_in($pids{$name} =~ s/\D//gr, @secrets);
+
+			cmp_ok($left_out, '>=', $name eq 'postmaster' ? 3 : 4, "$name: it has them");
+			is($dumped, '', 'where no core dump has them');
+		}
+	}
+	$session->quit;
+});
+
 $t->done;
