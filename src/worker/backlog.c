@@ -218,9 +218,12 @@ backlog_transaction_end(XactEvent event, void *arg)
 static void
 backlog_merge_last(void)
 {
-	BacklogNote *last = &notes[n_notes - 1];
+	BacklogNote *last;
 
-	if (n_notes >= 2 && last[-1].nest_level == last->nest_level &&
+	if (n_notes < 2)
+		return;
+	last = &notes[n_notes - 1];
+	if (last[-1].nest_level == last->nest_level &&
 		memcmp(&last[-1].integration, &last->integration, UUID_LEN) == 0)
 	{
 		last[-1].n += last->n;
