@@ -172,6 +172,25 @@ SQL
 	is_deeply([ grep { $reference !~ /\b\Q$_\E\b/ } sort @objects ], [], 'each is named');
 });
 
+$t->behaviour('tests that the page on security names are there, by the names that it gives', sub {
+	my $page = text_of('doc/security.md') =~ s/.*^## What proves it$//msr;
+	my ($n, @missing) = (0);
+
+	for my $row ($page =~ /^\| .* \| (.*) \|$/mg)
+	{
+		for my $proof (split /; (?=`)/, $row)
+		{
+			my ($file) = $proof =~ m{`((?:test|sql)/[\w./]+)`} or next;
+			my $text = -e "$ROOT/$file" ? text_of($file) : '';
+
+			push @missing, grep { $n++; index($text, $_) < 0 } $proof =~ /"([^"]+)"/g;
+			push @missing, map { "$file: no such file" } grep { !-e "$ROOT/$_" } $proof =~ m{`((?:test|sql)/[\w./]+)`}g;
+		}
+	}
+	cmp_ok($n, '>', 40, 'it names many');
+	is(join("\n", @missing), '', 'and no other');
+});
+
 $t->behaviour('links and commands lead somewhere', sub {
 	for my $file (@FILES)
 	{
