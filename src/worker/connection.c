@@ -44,6 +44,7 @@ connections_init(void)
 	worker->connections = hash_create("echosync connections", 64, &control,
 									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	worker->timers = pairingheap_allocate(timer_compare, NULL);
+	dlist_init(&worker->temporaries);
 	dlist_init(&worker->ready);
 }
 
@@ -90,8 +91,9 @@ connection_set_budget(Connection *connection)
 }
 
 /*
- * After a reload: URLs, identity, key and limits may be others.  What the CRM has
- * said of a limit counts for more than a setting.
+ * After a reload: URLs, identity, key and limits may be others, and the texts
+ * that they were are gone.  What the CRM has said of a limit counts for more
+ * than a setting.
  */
 void
 connection_reconfigure(Connection *connection)
@@ -122,6 +124,7 @@ connection_make_temporary(const CrmProvider *provider, const char *api_key, cons
 
 	connection_init(connection);
 	connection->temporary = true;
+	dlist_push_tail(&worker->temporaries, &connection->temporary_node);
 	connection->maybe_work = false;
 	connection->status = "active";
 	connection->crm.provider = provider;
@@ -158,7 +161,10 @@ connection_free(Connection *connection)
 		pairingheap_remove(worker->timers, &connection->timer_node);
 	MemoryContextDelete(connection->context);
 	if (connection->temporary)
+	{
+		dlist_delete(&connection->temporary_node);
 		pfree(connection);
+	}
 	else
 		hash_search(worker->connections, &connection->id, HASH_REMOVE, NULL);
 }

@@ -223,10 +223,13 @@ reconfigure_all(void)
 {
 	HASH_SEQ_STATUS status;
 	Connection *connection;
+	dlist_iter	it;
 
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 		connection_reconfigure(connection);
+	dlist_foreach(it, &worker->temporaries)
+		connection_reconfigure(dlist_container(Connection, temporary_node, it.cur));
 }
 
 /*

@@ -145,6 +145,7 @@ struct Connection
 	bool		reload_blocked; /* ... when the jobs in work have ended */
 	int			max_active;		/* leads in work at once, by what the limits allow */
 	bool		temporary;		/* of a mail job, not in the table */
+	dlist_node	temporary_node; /* in worker->temporaries */
 	bool		missing;		/* no row: disconnected */
 	bool		unsealed;		/* credential is readable */
 
@@ -199,6 +200,7 @@ typedef struct Worker
 	Places	   *places;			/* by crm_provider_index */
 	int			crm_in_turn;	/* that was offered a place last */
 	HTAB	   *connections;
+	dlist_head	temporaries;	/* connections that are not among them */
 	dlist_head	ready;			/* connections to be looked at, in turn */
 	pairingheap *timers;
 	List	   *to_commit;		/* of Job *: state COMMIT */

@@ -291,6 +291,24 @@ $t->behaviour('a worker that ends in the middle of an exchange: the call fails, 
 	}
 });
 
+$t->behaviour('a reload in the middle of an exchange: what was read before is not used any more, and the flow works', sub {
+	my $user = $t->user;
+	my $back = consent($user);
+	my $mark = $t->mark;
+
+	$t->knob('fub_app', 'latency_ms', 1000);
+	my $call = begin($user, callback($back));
+	$t->wait_until('the code is being exchanged', sub { scalar exchanges($mark) });
+	$t->write_env_file(WEBHOOK_SECRET => 'another');
+	$t->configure('echosync.app_url' => 'https://app.example/another');
+	like(end_of($call), $UUID, 'the callback ends well');
+	$t->deconfigure('echosync.app_url');
+	$t->write_env_file;
+	$t->lead($user);
+	$t->drain($user);
+	is(scalar $t->records($user, 'fub'), 1, 'and the connection works');
+});
+
 $t->behaviour('the settings of a flow are those it was begun with, whole', sub {
 	my $user = $t->user;
 	my @tags = map { sprintf '%03d %s', $_, "\x{1f3e0}" x 90 } 1 .. 20;
