@@ -134,6 +134,8 @@ connection_make_temporary(const CrmProvider *provider, const char *api_key, cons
 		connection->crm.credential.kind = CRM_CREDENTIAL_API_KEY;
 		connection->crm.credential.secret = MemoryContextStrdup(connection->context, api_key);
 	}
+	if (account != NULL)
+		connection->account = MemoryContextStrdup(connection->context, account);
 	connection->budget = budget_open(&connection->crm, account);
 	return connection;
 }
@@ -146,13 +148,20 @@ connection_wipe_credential(CrmConnection *crm)
 	memset(&crm->credential, 0, sizeof(CrmCredential));
 }
 
+static void
+connection_close(Connection *connection)
+{
+	if (connection->budget != NULL)
+		budget_close(connection->budget);
+	connection->budget = NULL;
+}
+
 void
 connection_free(Connection *connection)
 {
 	Assert(dlist_is_empty(&connection->jobs));
 	connection_wipe_credential(&connection->crm);
-	if (connection->budget != NULL)
-		budget_close(connection->budget);
+	connection_close(connection);
 	if (connection->crm.provider != NULL)
 		places_forget(connection);
 	if (connection->ready)
@@ -388,22 +397,21 @@ connections_evict(void)
 	}
 }
 
-/* Others may use what budgets they had, and the last forgets them. */
+/* Others may use what budgets they had. */
 void
 connections_close(void)
 {
 	HASH_SEQ_STATUS status;
 	Connection *connection;
+	dlist_iter	iter;
 
 	if (worker->connections == NULL)
 		return;
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
-	{
-		if (connection->budget != NULL)
-			budget_close(connection->budget);
-		connection->budget = NULL;
-	}
+		connection_close(connection);
+	dlist_foreach(iter, &worker->temporaries)
+		connection_close(dlist_container(Connection, temporary_node, iter.cur));
 }
 
 bool
