@@ -20,6 +20,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 SQL_PARTS = head tables identity integrations oauth leads queue logs views monitor policies
 SQL_SOURCES = $(SQL_PARTS:%=src/sql/%.sql)
 DATA_built = echosync--$(EXTVERSION).sql
+DATA = $(wildcard src/sql/echosync--*--*.sql)
 EXTRA_CLEAN = echosync--*.sql $(OBJS:.o=.d) src/*/*.bc src/*.bc
 
 PG_CPPFLAGS = -I$(srcdir)/src -D_GNU_SOURCE -DECHOSYNC_VERSION='"$(EXTVERSION)"' -MMD

@@ -8,45 +8,18 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use File::Temp qw(tempdir);
+use PrivateServer;
 use Test::More;
-
-my ($extensions, $version);
-
-BEGIN
-{
-	my $pg_config = $ENV{PG_CONFIG} || 'pg_config';
-	my %dir = map { ($_ => scalar `$pg_config --$_`) } qw(bindir pkglibdir sharedir);
-	my $tree = tempdir(CLEANUP => 1);
-
-	chomp %dir;
-	for my $name (sort keys %dir)
-	{
-		my $how = $name eq 'bindir' ? '-rL' : '-rs';      # a server looks for its files beside its program
-		system('sh', '-c', "mkdir -p '$tree$dir{$name}' && cp ${how}T '$dir{$name}' '$tree$dir{$name}'") == 0 or die "could not copy $dir{$name}\n";
-	}
-	$ENV{PG_CONFIG} = "$tree$dir{bindir}/pg_config";
-	$extensions = "$tree$dir{sharedir}/extension";
-	($version) = do { local (@ARGV, $/) = ("$extensions/echosync.control"); <> =~ /default_version *= *'(.*)'/ };
-}
 
 use EchosyncFaults;
 
+my $version = $PrivateServer::version;
+
 # The extension as it was once, and as it will be.
-sub write_script
-{
-	my ($name, $sql) = @_;
-
-	open my $out, '>', "$extensions/echosync--$name.sql" or die "could not write $extensions/echosync--$name.sql: $!";
-	print $out $sql;
-	close $out;
-	return;
-}
-
-write_script('0.9', PostgreSQL::Test::Utils::slurp_file("$extensions/echosync--$version.sql") . "ALTER TABLE crm_sync_queue ADD COLUMN old text;\n");
-write_script("0.9--$version", "ALTER TABLE crm_sync_queue DROP COLUMN old;\nSELECT echosync_wake();\n");
-write_script("$version--9.9", "ALTER TABLE crm_sync_queue ADD COLUMN new text;\nALTER TABLE crm_lead_links ADD COLUMN new text;\nSELECT echosync_wake();\n");
-write_script("9.9--$version", "ALTER TABLE crm_sync_queue DROP COLUMN new;\nALTER TABLE crm_lead_links DROP COLUMN new;\nSELECT echosync_wake();\n");
+PrivateServer::write_script('0.9', PrivateServer::script($version) . "ALTER TABLE crm_sync_queue ADD COLUMN old text;\n");
+PrivateServer::write_script("0.9--$version", "ALTER TABLE crm_sync_queue DROP COLUMN old;\nSELECT echosync_wake();\n");
+PrivateServer::write_script("$version--9.9", "ALTER TABLE crm_sync_queue ADD COLUMN new text;\nALTER TABLE crm_lead_links ADD COLUMN new text;\nSELECT echosync_wake();\n");
+PrivateServer::write_script("9.9--$version", "ALTER TABLE crm_sync_queue DROP COLUMN new;\nALTER TABLE crm_lead_links DROP COLUMN new;\nSELECT echosync_wake();\n");
 
 my $t = EchosyncFaults->start(conf => <<'CONF');
 echosync.uncertain_wait = '500ms'
