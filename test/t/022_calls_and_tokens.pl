@@ -54,6 +54,25 @@ $t->behaviour('a worker that ends while a call waits: the call fails at once and
 	is($row->{ok}, TRUE, 'the next call finds the next worker');
 });
 
+$t->behaviour('a reload while a code is being exchanged: what is still to be asked goes to the right host, with the right secrets', sub {
+	my $user = $t->user(lofty => 1);
+	my $back = $t->visit($user, $t->authorize_url($user));
+
+	$t->fault('fub_app', { path => '/oauth/token' }, { type => 'delay', ms => 3000 }, times => 1);
+	my $mark = $t->mark;
+	my $session = begin_call($user, EchosyncTest::callback_sql($back));
+	$t->wait_until('the exchange is under way', sub { $t->requests(undef, 'fub_app', since => $mark, path => '/oauth/token') });
+	for (1 .. 5)
+	{
+		# Other texts take the place of those that the settings had.
+		$t->configure('echosync.app_url' => 'https://app.example/' . 'x' x (8 * $_));
+		$t->rows_as($user, test_sql($user));      # the worker answers when it has reloaded
+	}
+	unlike(end_of($session), qr/ERROR/, 'connected');
+	is(scalar $t->requests(undef, 'fub', since => $mark, path => '/v1/identity'), 1, 'the identity was asked for at the API');
+	$t->deconfigure('echosync.app_url');
+});
+
 $t->behaviour('calls that are cancelled or time out take no place from others', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 	my $log = length $t->log_text;
