@@ -6,9 +6,10 @@
 #   make check      every test, on throwaway clusters
 #   make check-asan the tests on clusters, with AddressSanitizer and UBSan
 #   make fuzz       libFuzzer on what parses foreign bytes
+#   make bench      how fast it is, in ratios: a table, a text file, two curves
 #
-# These four install the Debian packages they need (script/packages.sh) and
-# leave nothing behind, but for what fuzzing found.
+# These five install the Debian packages they need (script/packages.sh) and
+# leave nothing behind, but for what fuzzing found and what the bench measured.
 
 EXTENSION = echosync
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" echosync.control)
@@ -33,7 +34,7 @@ endif
 
 # The targets below build by calling make again, when what they need is there:
 # a fresh machine has no pg_config yet, and PGXS has a "check" of its own.
-OWN_TARGETS = demo check check-asan fuzz
+OWN_TARGETS = demo check check-asan fuzz bench
 
 ifneq ($(filter $(OWN_TARGETS),$(MAKECMDGOALS)),)
 
@@ -53,6 +54,10 @@ check-asan:
 fuzz:
 	@script/packages.sh fuzz
 	@script/fuzz.sh $(TARGETS)
+
+bench:
+	@script/packages.sh
+	@script/bench.sh $(ROWS)
 
 else
 

@@ -19,6 +19,7 @@ LOGS=$SANDBOX/logs
 STAGES=${*:-lint unit fakes corpus regress pgtap tap}
 FAILED=
 PGXS_DIR=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../.." && pwd)
+LIBPQ_INCLUDES=$("$PG_CONFIG" --includedir)      # the private copy has no libpq
 
 mkdir "$LOGS"
 
@@ -52,9 +53,10 @@ scratch() {
     [ "$(id -u)" -ne 0 ] || chown -R postgres: "$SANDBOX/$1"
 }
 
-# The second compiler: gcc has built the copy already, warnings as errors.
+# The second compiler: gcc has built the copy already, warnings as errors.  The
+# shell scripts, and the Python and C that no other stage runs.
 lint() {
-    local clang file n=0
+    local clang file n=0 scripts
     clang=$(sed -n 's/^CLANG = *//p' "$PGXS_DIR/src/Makefile.global")
     for file in $(cd "$BUILD" && find src -name '*.c' | LC_ALL=C sort); do
         # shellcheck disable=SC2046
@@ -64,7 +66,15 @@ lint() {
             '-DECHOSYNC_VERSION="0"' "$BUILD/$file"
         n=$((n + 1))
     done
-    echo "# summary: $n files with gcc and clang, warnings as errors"
+    for file in "$BUILD"/test/bench/*.c; do
+        "${clang:-clang}" -fsyntax-only -Wall -Wextra -Werror -D_GNU_SOURCE -I"$LIBPQ_INCLUDES" "$file"
+    done
+    (cd "$BUILD" && find . -name '*.py' -print0 |
+        xargs -0 python3 -B -c 'import sys; [compile(open(name).read(), name, "exec") for name in sys.argv[1:]]')
+    scripts=$(cd "$BUILD" && find . -name '*.sh' | LC_ALL=C sort)
+    # shellcheck disable=SC2086
+    (cd "$BUILD" && shellcheck -x $scripts)
+    echo "# summary: $n files with gcc and clang, warnings as errors; $(wc -w <<<"$scripts") shell scripts"
 }
 
 unit() {

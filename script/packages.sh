@@ -4,18 +4,21 @@
 #   script/packages.sh                installs what is missing; says nothing when nothing is
 #   script/packages.sh fuzz           and what make fuzz needs besides
 #   script/packages.sh --unpack DIR   fetches what is only unpacked, into DIR/tree
+#   script/packages.sh --unpack DIR bench    the same of what make bench needs
 #
-# What the monitoring test runs is not installed: these packages start services
-# and switch them on for the next boot, which is no business of a test.  Their
-# programs need nothing but the C library.  Unpacking needs no root.
+# What the monitoring test and the bench run is not installed: these packages
+# start services and switch them on for the next boot, which is no business of
+# a test.  Their programs need nothing but libraries that are there.  Unpacking
+# needs no root.
 set -eu
 
 packages="gcc make pkg-config postgresql-15 postgresql-server-dev-15
 libcurl4-openssl-dev libssl-dev openssl ca-certificates curl python3 jq
-postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
+shellcheck postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
 [ "${1:-}" != fuzz ] || packages="$packages clang-14 libclang-rt-14-dev llvm-14"
 
 unpacked="prometheus prometheus-sql-exporter prometheus-postgres-exporter"
+[ "${3:-}" != bench ] || unpacked=nginx
 
 # In lists of our own if the machine has none, or old ones.
 fetch() {

@@ -1,0 +1,84 @@
+/*
+ * inserter.c
+ *		An application that inserts single leads, far enough apart that each
+ *		finds the worker asleep, and notes the clock around each COMMIT.
+ *
+ *	inserter CONNECTION USER FIRST_PHONE COUNT GAP_US
+ *
+ * Prints a line for each lead: its phone, and CLOCK_REALTIME just before the
+ * COMMIT is sent and just after it has returned.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libpq-fe.h>
+
+static double
+clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static void
+check(PGconn *connection, PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+	{
+		fprintf(stderr, "%s", PQerrorMessage(connection));
+		exit(1);
+	}
+	PQclear(result);
+}
+
+int
+main(int argc, char **argv)
+{
+	PGconn	   *connection;
+	long		first,
+				count;
+	useconds_t	gap;
+
+	if (argc != 6)
+	{
+		fprintf(stderr, "usage: inserter CONNECTION USER FIRST_PHONE COUNT GAP_US\n");
+		return 2;
+	}
+	connection = PQconnectdb(argv[1]);
+	if (PQstatus(connection) != CONNECTION_OK)
+	{
+		fprintf(stderr, "%s", PQerrorMessage(connection));
+		return 1;
+	}
+	first = atol(argv[3]);
+	count = atol(argv[4]);
+	gap = (useconds_t) atol(argv[5]);
+	check(connection, PQprepare(connection, "lead",
+								"INSERT INTO leads (user_id, phone_number, first_name, risk_score)"
+								" VALUES ($1, $2, 'Latency', 5)", 2, NULL));
+	for (long i = 0; i < count; i++)
+	{
+		char		phone[32];
+		const char *values[2] = {argv[2], phone};
+		double		before,
+					after;
+
+		snprintf(phone, sizeof(phone), "%ld", first + i);
+		check(connection, PQexec(connection, "BEGIN"));
+		check(connection, PQexecPrepared(connection, "lead", 2, values, NULL, NULL, 0));
+		before = clock_now();
+		check(connection, PQexec(connection, "COMMIT"));
+		after = clock_now();
+		printf("%s %.6f %.6f\n", phone, before, after);
+		usleep(gap);
+	}
+	PQfinish(connection);
+	return 0;
+}
