@@ -73,6 +73,7 @@ END
     LOFTY_URL=https://localhost:$port/v1.0
     FUB_URL=$LOFTY_URL
     FUB_APP_URL=$LOFTY_URL
+    KVCORE_URL=$LOFTY_URL
     wait_for 20 curl -sS --cacert "$SANDBOX/ca.pem" "$LOFTY_URL/me"
 }
 

@@ -130,13 +130,13 @@ $t->behaviour('promoted without what the original committed last, a standby does
 	my $standby = $t->beside($node);
 
 	# The leads arrive there; the intents and what became of them do not.
-	$t->knob($_, 'index_lag_seconds', 3) for qw(lofty fub);
+	$t->knob($_, 'index_lag_seconds', 8) for qw(lofty fub);
 	$t->fault_for($user, $_, { method => 'GET' }, { type => 'delay', ms => 2000 }, times => -1) for qw(lofty fub);
 	$t->leads($user, 4);
 	my $queued = $t->queued($user);
 	$t->node->wait_for_catchup($node, 'replay', $t->node->lsn('insert'));
 	is($standby->queued($user), $queued, 'the leads are there');
-	$node->append_conf('postgresql.auto.conf', "primary_conninfo = ''\nechosync.uncertain_wait = '4s'");
+	$node->append_conf('postgresql.auto.conf', "primary_conninfo = ''\nechosync.uncertain_wait = '9s'");
 	$node->reload;
 	$t->wait_for_sql('SELECT count(*) FROM pg_stat_replication', '0');
 	is($standby->sql('SELECT count(*) FROM crm_sync_attempts WHERE intent_at IS NOT NULL'), '0', 'and no intent');
@@ -148,7 +148,7 @@ $t->behaviour('promoted without what the original committed last, a standby does
 	my $began = time;
 	my $new = $standby->lead($user);
 	$standby->wait_until('a new lead is sent', sub { $standby->sql("SELECT count(*) FROM crm_lead_links WHERE lead_id = '$new'") == 2 });
-	cmp_ok(time - $began, '<', 4, 'without a wait');
+	cmp_ok(time - $began, '<', 8, 'without a wait');
 	$standby->drain($user);
 	is_deeply($standby->tally($user, $_), $t->all_once(5), "$LABEL{$_}: each lead once") for qw(lofty fub);
 	$standby->assert_nothing_left;
