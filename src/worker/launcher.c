@@ -236,13 +236,13 @@ other_division_running(Oid database)
 }
 
 static void
-say_slots_short(void)
+say_slots_short(const char *hint)
 {
 	if (!slots_short)
 		ereport(LOG,
 				(errmsg("echosync: no free background worker slot"),
 				 errdetail("Leads are queued, and sent when there is one."),
-				 errhint("Raise max_worker_processes.")));
+				 errhint("%s", hint)));
 	slots_short = true;
 }
 
@@ -257,7 +257,7 @@ worker_start(KnownDatabase *known, int index)
 
 	if (slot < 0)
 	{
-		say_slots_short();
+		say_slots_short("A server has at most 64 workers of echosync: lower echosync.workers, or list fewer databases in echosync.databases.");
 		return false;
 	}
 	snprintf(bgworker.bgw_name, BGW_MAXLEN, "echosync worker %d for database %s", index, known->name);
@@ -283,7 +283,7 @@ worker_start(KnownDatabase *known, int index)
 	if (!ok)
 	{
 		(void) slot_release(slot);
-		say_slots_short();
+		say_slots_short("Raise max_worker_processes.");
 	}
 	else
 		slots_short = false;

@@ -172,6 +172,19 @@ SQL
 	is_deeply([ grep { $reference !~ /\b\Q$_\E\b/ } sort @objects ], [], 'each is named');
 });
 
+$t->behaviour('the catalog page says what COMMENT ON says (else run script/catalog.sh)', sub {
+	my $made = $t->sql(text_of('script/catalog.sql'));
+
+	is($made, text_of('doc/catalog.md') =~ s/\n\z//r, 'doc/catalog.md');
+	is($t->sql(<<'SQL'), '', 'and every function, table, view and type has a comment');
+SELECT string_agg(pg_describe_object(d.classid, d.objid, 0), ', ')
+  FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid AND e.extname = 'echosync'
+ WHERE d.deptype = 'e' AND obj_description(d.objid, d.classid::regclass::text) IS NULL
+   AND d.classid IN ('pg_class'::regclass, 'pg_proc'::regclass)
+   AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.objid AND c.relkind IN ('S', 'i'))
+SQL
+});
+
 $t->behaviour('tests that the page on security names are there, by the names that it gives', sub {
 	my $page = text_of('doc/security.md') =~ s/.*^## What proves it$//msr;
 	my ($n, @missing) = (0);
