@@ -263,7 +263,7 @@ static bool
 secrets_read_file(Secrets *secrets, const char *path)
 {
 	/* without waiting: it might be a pipe that nobody writes to */
-	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK);
 	struct stat st;
 	char	   *text;
 	ssize_t		len;

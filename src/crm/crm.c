@@ -59,7 +59,10 @@ crm_provider_index(const CrmProvider *provider)
 	int			i = 0;
 
 	while (provider_list[i] != provider)
+	{
 		i++;
+		Assert(i < lengthof(provider_list));
+	}
 	return i;
 }
 

@@ -109,6 +109,7 @@ fub_note_list_reply(CrmSession *session, const HttpReply *reply)
 		(void) fub_reply_failed(session, reply);
 		return CRM_ACTION_DONE;
 	}
+	Assert(ours != NULL);		/* they are listed for the sake of a note */
 	state->check_note = false;
 	if (!fub_reply_ok(reply) || notes == NULL)
 	{

@@ -167,9 +167,10 @@ send_token_request(CrmSession *session)
 	session->request.content_type = "application/x-www-form-urlencoded";
 	session->request.limit_context = FUB_LIMIT_GLOBAL;
 	session->request.anonymous = true;
+	session->request.extra_headers = list_make1(pstrdup("Accept: application/json"));
 	session->request.extra_headers =
-		list_make2(pstrdup("Accept: application/json"),
-				   credential_basic_header(identity->client_id, identity->client_secret));
+		lappend(session->request.extra_headers,
+				credential_basic_header(identity->client_id, identity->client_secret));
 	session->step = FUB_STEP_TOKEN;
 	return CRM_ACTION_SEND;
 }

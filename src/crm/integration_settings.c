@@ -206,7 +206,6 @@ write_custom_fields(StringInfo out, const char *key, JsonbValue *value,
 	JsonbContainer *object = json_value_object(value);
 	char	   *labels[LEAD_FIELD_COUNT] = {NULL};
 	JsonbIterator *it;
-	JsonbIteratorToken token;
 	JsonbValue	member;
 	int			field;
 
@@ -214,8 +213,8 @@ write_custom_fields(StringInfo out, const char *key, JsonbValue *value,
 		bad_setting(key, expected);
 
 	it = JsonbIteratorInit(object);
-	token = JsonbIteratorNext(&it, &member, true);	/* WJB_BEGIN_OBJECT */
-	while ((token = JsonbIteratorNext(&it, &member, true)) == WJB_KEY)
+	(void) JsonbIteratorNext(&it, &member, true);	/* WJB_BEGIN_OBJECT */
+	while (JsonbIteratorNext(&it, &member, true) == WJB_KEY)
 	{
 		char	   *name = setting_text(&member);
 		char	   *label;

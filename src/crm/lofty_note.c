@@ -91,6 +91,7 @@ lofty_note_list_reply(CrmSession *session, const LoftyAnswer *answer)
 	if (value == NULL || (notes == NULL && value->type != jbvNull))
 		return reply_unreadable(session);
 
+	Assert(ours != NULL);		/* they are listed for the sake of a note */
 	sync->notes_listed = true;
 	for (int i = 0; i < length; i++)
 	{

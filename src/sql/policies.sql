@@ -69,7 +69,7 @@ DECLARE
     monitor_functions CONSTANT text[] := ARRAY['echosync_level_monitor()', 'echosync_worker_list()', 'echosync_shared_metrics()', 'echosync_doctor()'];
     monitor_relations CONSTANT text[] := ARRAY['echosync_status', 'echosync_workers', 'echosync_runs', 'echosync_dead_letters', 'echosync_metrics'];
     functions text[] := everybody;
-    relations text[] := '{}';
+    relations text[] := ARRAY[]::text[];
     object text;
 BEGIN
     IF level IS NULL OR level NOT IN ('user', 'monitor', 'admin') THEN

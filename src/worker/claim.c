@@ -272,6 +272,7 @@ attach_rows(void)
 		int			priority = DatumGetInt16(spi_datum(i, 2, &isnull)) == 0 ? 0 : 1;
 		int64		id = spi_int64(i, 3, 0);
 
+		Assert(connection != NULL);
 		if (connection != current)
 			blocked[0] = blocked[1] = false;
 		current = connection;

@@ -107,6 +107,7 @@ stats_place(void)
 void
 stats_attach(Oid database)
 {
+	Assert(all_stats != NULL);
 	mine = stats_of(database);
 	if (mine != NULL)
 		return;
@@ -119,6 +120,7 @@ stats_attach(Oid database)
 	if (mine == NULL)
 	{
 		mine = stats_place();
+		Assert(mine != NULL);
 		stats_clear(mine);
 		mine->database = database;
 	}
