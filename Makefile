@@ -4,12 +4,18 @@
 #   make install    into the server that PG_CONFIG names
 #   make demo       the whole job on a throwaway cluster with fake CRMs
 #   make check      every test, on throwaway clusters
+#   make lint       the analysers; make check runs them too
 #   make check-asan the tests on clusters, with AddressSanitizer and UBSan
+#   make check-all  the tests on PostgreSQL 15, 17 and 18
+#   make check-deb  the Debian package: built, and tried in a clean tree
+#   make check-ha   a leader under Patroni that ends again and again
+#   make coverage   the lines and branches that the tests run
 #   make fuzz       libFuzzer on what parses foreign bytes
 #   make bench      how fast it is, in ratios: a table, a text file, two curves
 #
-# These five install the Debian packages they need (script/packages.sh) and
-# leave nothing behind, but for what fuzzing found and what the bench measured.
+# From demo on, they install the Debian packages they need (script/packages.sh)
+# and leave nothing else behind, but for what fuzzing found and what the bench
+# measured.
 
 EXTENSION = echosync
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" echosync.control)
@@ -34,7 +40,7 @@ endif
 
 # The targets below build by calling make again, when what they need is there:
 # a fresh machine has no pg_config yet, and PGXS has a "check" of its own.
-OWN_TARGETS = demo check check-asan fuzz bench
+OWN_TARGETS = demo check lint check-asan check-all check-deb check-ha coverage fuzz bench
 
 ifneq ($(filter $(OWN_TARGETS),$(MAKECMDGOALS)),)
 
@@ -44,8 +50,28 @@ demo:
 	@script/demo.sh
 
 check:
-	@script/packages.sh
+	@script/packages.sh lint
 	@script/check.sh
+
+lint:
+	@script/packages.sh lint
+	@script/lint.sh
+
+check-all:
+	@script/packages.sh all
+	@script/check-all.sh $(VERSIONS)
+
+check-deb:
+	@script/packages.sh deb
+	@script/check-deb.sh
+
+check-ha:
+	@script/packages.sh ha
+	@script/check-ha.sh
+
+coverage:
+	@script/packages.sh coverage
+	@script/coverage.sh
 
 check-asan:
 	@script/packages.sh

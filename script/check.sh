@@ -3,11 +3,12 @@
 # clusters; leaves nothing behind.
 #
 #   script/check.sh              all stages
-#   script/check.sh tap unit     these stages only: lint unit fakes corpus regress pgtap tap
+#   script/check.sh tap unit     these stages only: compile lint unit fakes corpus regress pgtap tap
 #
 # TESTS="003 007" runs only the TAP files whose names contain one of the words.
 # TAP_JOBS=N runs so many TAP files at once.
 # CHECK_LOGS=DIR keeps the logs of a failed run there.
+# COVERAGE=DIR counts what ran (coverage.sh).
 # SANITIZE=1 runs the stages against a library built with sanitizers (sanitize.sh).
 # shellcheck disable=SC2317,SC2329
 
@@ -16,8 +17,7 @@
 
 BUILD=$SANDBOX/build
 LOGS=$SANDBOX/logs
-STAGES=${*:-lint unit fakes corpus regress pgtap tap}
-FAILED=
+STAGES=${*:-compile lint unit fakes corpus regress pgtap tap}
 PGXS_DIR=$(cd "$(dirname "$("$PG_CONFIG" --pgxs)")/../.." && pwd)
 LIBPQ_INCLUDES=$("$PG_CONFIG" --includedir)      # the private copy has no libpq
 
@@ -38,7 +38,7 @@ stage() {
     else
         printf 'FAILED  %-8s %4d s\n' "$name" "$((SECONDS - start))"
         sed 's/^/    /' "$LOGS/$name.log"
-        FAILED="$FAILED $name"
+        echo "$name" >>"$LOGS/failed"
     fi
 }
 
@@ -53,10 +53,10 @@ scratch() {
     [ "$(id -u)" -ne 0 ] || chown -R postgres: "$SANDBOX/$1"
 }
 
-# The second compiler: gcc has built the copy already, warnings as errors.  The
-# shell scripts, and the Python and C that no other stage runs.
-lint() {
-    local clang file n=0 scripts
+# The second compiler: gcc has built the copy already, warnings as errors.  And
+# the Python and C that no other stage runs.
+compile() {
+    local clang file n=0
     clang=$(sed -n 's/^CLANG = *//p' "$PGXS_DIR/src/Makefile.global")
     for file in $(cd "$BUILD" && find src -name '*.c' | LC_ALL=C sort); do
         # shellcheck disable=SC2046
@@ -71,10 +71,14 @@ lint() {
     done
     (cd "$BUILD" && find . -name '*.py' -print0 |
         xargs -0 python3 -B -c 'import sys; [compile(open(name).read(), name, "exec") for name in sys.argv[1:]]')
-    scripts=$(cd "$BUILD" && find . -name '*.sh' | LC_ALL=C sort)
-    # shellcheck disable=SC2086
-    (cd "$BUILD" && shellcheck -x $scripts)
-    echo "# summary: $n files with gcc and clang, warnings as errors; $(wc -w <<<"$scripts") shell scripts"
+    echo "# summary: $n files with gcc and clang, warnings as errors"
+}
+
+# The analysers, on the copy that is built.  They take minutes of processor
+# time and run beside the other stages, which wait more than they compute.
+lint() {
+    BUILT=$BUILD nice -n 19 "$BUILD/script/lint.sh"
+    echo "# summary: $(awk '/^ok/ { printf "%s%s", comma, $2; comma = ", " }' "$LOGS/lint.log")"
 }
 
 unit() {
@@ -141,15 +145,30 @@ tap() {
     cd "$SANDBOX/tap"
     # shellcheck disable=SC2086
     as_postgres env -u PGHOST -u PGPORT -u PGUSER -u PGDATABASE HOME="$SANDBOX/tap" TMPDIR="$SANDBOX/tap/tmp" \
-        TESTDIR="$SANDBOX/tap" PG_CONFIG="$PG_CONFIG" PATH="$PGBIN:/usr/bin:/bin:$PATH" \
+        TESTDIR="$SANDBOX/tap" TESTDATADIR="$SANDBOX/tap/tmp_check" TESTLOGDIR="$SANDBOX/tap/tmp_check/log" \
+        PG_CONFIG="$PG_CONFIG" PATH="$PGBIN:/usr/bin:/bin:$PATH" \
         prove --timer -j "${TAP_JOBS:-4}" -I "$BUILD/test/lib" $tests
     echo "# summary: $(sed -nE 's/^Files=([0-9]+), Tests=([0-9]+).*/\1 files, \2 behaviours/p' "$LOGS/tap.log")"
 }
 
+# What processes wrote at their end, for coverage.sh.
+coverage() {
+    lcov --quiet --capture --directory "$BUILD" --rc lcov_branch_coverage=1 --output-file "$SANDBOX/all.info"
+    lcov --quiet --extract "$SANDBOX/all.info" "$BUILD/src/*" --rc lcov_branch_coverage=1 --output-file "$SANDBOX/src.info"
+    sed "s|^SF:$BUILD/|SF:|" "$SANDBOX/src.info" >"$COVERAGE/coverage.info"
+}
+
 sandbox_build
 [ "$(id -u)" -ne 0 ] || chmod 755 "$SANDBOX"
+# Servers write their counters beside the objects.
+[ -z "${COVERAGE:-}" ] || chmod -R a+rwX "$BUILD/src"
 
-! wanted lint || stage lint lint
+! wanted compile || stage compile compile
+LINT_PID=
+if wanted lint; then
+    stage lint lint &
+    LINT_PID=$!
+fi
 ! wanted unit || stage unit unit
 ! wanted fakes || stage fakes fakes
 ! wanted corpus || stage corpus corpus
@@ -164,15 +183,17 @@ if wanted pgtap && [ -n "$(files test/pgtap '*.sql')" ]; then
 fi
 ! wanted tap || stage tap tap
 [ -z "${SANITIZE:-}" ] || stage reports reports
+[ -z "${COVERAGE:-}" ] || stage coverage coverage
 
-if [ -n "$FAILED" ]; then
+[ -z "$LINT_PID" ] || wait "$LINT_PID" || true
+if [ -e "$LOGS/failed" ]; then
     if [ -n "${CHECK_LOGS:-}" ]; then
         mkdir -p "$CHECK_LOGS"
         cp -r "$LOGS/." "$CHECK_LOGS"
         cp "$SANDBOX/server.log" "$CHECK_LOGS" 2>/dev/null || true
         cp -r "$SANDBOX/tap/tmp_check/log" "$CHECK_LOGS/tap" 2>/dev/null || true
     fi
-    echo "FAILED:$FAILED"
+    echo "FAILED: $(tr '\n' ' ' <"$LOGS/failed")"
     exit 1
 fi
 echo "All tests passed in $SECONDS s."

@@ -2,23 +2,37 @@
 # The one list of Debian packages that building, the demo and the tests need.
 #
 #   script/packages.sh                installs what is missing; says nothing when nothing is
-#   script/packages.sh fuzz           and what make fuzz needs besides
-#   script/packages.sh --unpack DIR   fetches what is only unpacked, into DIR/tree
-#   script/packages.sh --unpack DIR bench    the same of what make bench needs
+#   script/packages.sh fuzz           and what make fuzz needs besides; so too lint,
+#                                     all, deb, coverage and ha
+#   script/packages.sh --unpack DIR   fetches what is only unpacked, into DIR/tree;
+#                                     --unpack DIR bench, --unpack DIR ha: for these
 #
-# What the monitoring test and the bench run is not installed: these packages
-# start services and switch them on for the next boot, which is no business of
-# a test.  Their programs need nothing but libraries that are there.  Unpacking
-# needs no root.
+# PG_MAJOR=17: for another PostgreSQL than that of Debian 12.
+#
+# What is unpacked is not installed: these packages start services and switch
+# them on for the next boot, which is no business of a test.  Their programs
+# need nothing but libraries that are there, and Python.  Unpacking needs no root.
 set -eu
 
-packages="gcc make pkg-config postgresql-15 postgresql-server-dev-15
+server=postgresql-${PG_MAJOR:-15}
+packages="gcc make pkg-config $server postgresql-server-dev-${PG_MAJOR:-15}
 libcurl4-openssl-dev libssl-dev openssl ca-certificates curl python3 jq
-shellcheck postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
-[ "${1:-}" != fuzz ] || packages="$packages clang-14 libclang-rt-14-dev llvm-14"
+$server-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
+case ${1:-} in
+    fuzz) packages="$packages clang-14 libclang-rt-14-dev llvm-14" ;;
+    lint) packages="$packages clang-tidy cppcheck clang-tools-14 shellcheck $server-plpgsql-check" ;;
+    all) packages="$packages debootstrap" ;;
+    deb) packages="$packages debhelper debootstrap dpkg-dev lintian postgresql-server-dev-all" ;;
+    coverage) packages="$packages lcov" ;;
+    ha) packages="$packages python3-cdiff python3-click python3-dateutil python3-etcd python3-pkg-resources
+python3-prettytable python3-psutil python3-psycopg2 python3-pysyncobj python3-urllib3 python3-yaml" ;;
+esac
 
 unpacked="prometheus prometheus-sql-exporter prometheus-postgres-exporter"
-[ "${3:-}" != bench ] || unpacked=nginx
+case ${3:-} in
+    bench) unpacked=nginx ;;
+    ha) unpacked="etcd-server patroni" ;;
+esac
 
 # In lists of our own if the machine has none, or old ones.
 fetch() {

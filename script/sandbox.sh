@@ -17,6 +17,9 @@ SANDBOX_MAKE=(WERROR=1)
 # shellcheck source-path=SCRIPTDIR source=sanitize.sh
 [ -z "${SANITIZE:-}" ] || . "$ROOT/script/sanitize.sh"
 
+# COVERAGE=DIR: what ran is counted (coverage.sh).
+[ -z "${COVERAGE:-}" ] || SANDBOX_MAKE=(COPT="-O0 -fno-lto --coverage -fprofile-update=atomic")
+
 as_postgres() {
     if [ "$(id -u)" -eq 0 ]; then
         setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
