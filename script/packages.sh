@@ -29,6 +29,8 @@ python3-prettytable python3-psutil python3-psycopg2 python3-pysyncobj python3-ur
 esac
 
 unpacked="prometheus prometheus-sql-exporter prometheus-postgres-exporter"
+# Debian 12 has promtool in the package of Prometheus.
+[ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || unpacked="$unpacked promtool"
 case ${3:-} in
     bench) unpacked=nginx ;;
     ha) unpacked="etcd-server patroni" ;;

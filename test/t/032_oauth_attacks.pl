@@ -237,7 +237,7 @@ $t->behaviour('a full mailbox refuses the callback, and leaves the state', sub {
 
 	$t->fault_for($crowd, 'lofty', { path => '/v1.0/me' }, { type => 'hang' }, times => -1);
 	my @calls = map { begin($crowd, "SELECT * FROM echosync_test_connection('$crowd->{lofty}')") } 1 .. 16;
-	$t->wait_for_sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%test_connection%' AND wait_event = 'Extension'", '16');
+	$t->wait_for_sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%test_connection%' AND wait_event_type = 'Extension'", '16');
 	for my $begin ('BEGIN', 'BEGIN READ ONLY')
 	{
 		my $error = $t->error_as($user, "$begin;\n" . callback($back));
