@@ -30,6 +30,7 @@ esac
 
 unpacked="prometheus prometheus-sql-exporter prometheus-postgres-exporter"
 # Debian 12 has promtool in the package of Prometheus.
+# shellcheck source=/dev/null
 [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ] || unpacked="$unpacked promtool"
 case ${3:-} in
     bench) unpacked=nginx ;;
