@@ -319,6 +319,8 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 
 	connection->missing = false;
 	connection->stale = connection->reload_blocked = false;
+	if (row_changed)
+		connection->new_status = NULL;	/* decided of the row as it was */
 	connection_take_status(connection, status, status_reason);
 	if (!row_changed && !credential_changed)
 		return;

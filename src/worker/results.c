@@ -180,8 +180,9 @@ static Statement update_runs = {
 
 /*
  * State of connections.  A row that a backend holds is tried again later; a
- * status is only changed from the one the worker knew, so that a user's pause
- * is not undone.
+ * status is only changed in a row that is as the worker has read it, so that a
+ * user's pause is not undone, nor a new credential blamed for an old one's end.
+ * What was changed meanwhile is read again, for whoever changes it says so.
  */
 static Statement update_connections = {
 	.sql = "UPDATE @schema@.crm_integrations i SET"
@@ -190,13 +191,14 @@ static Statement update_connections = {
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
 	" not_before = COALESCE(k.not_before, i.not_before),"
 	" last_sync_at = CASE WHEN k.synced THEN pg_catalog.clock_timestamp() ELSE i.last_sync_at END"
-	" FROM (SELECT h.id, u.status, u.reason, u.failures, u.synced, u.not_before"
-	" FROM unnest($1, $2, $3, $4, $5, $6) u(id, status, reason, failures, synced, not_before)"
+	" FROM (SELECT h.id, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
+	" u.reason, u.failures, u.synced, u.not_before"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, version, status, reason, failures, synced, not_before)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
-	" FOR NO KEY UPDATE OF h SKIP LOCKED) k"
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(id, status, reason, failures, synced, not_before)"
 	" WHERE i.id = k.id RETURNING i.id",
-	.nargs = 6,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID,
+	.nargs = 7,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID,
 	TIMESTAMPTZARRAYOID}
 };
 
@@ -590,7 +592,7 @@ results_make(List *jobs)
 static void
 write_connections(Results *results)
 {
-	RowSet	   *set = rowset_make(6, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, INT4OID, BOOLOID,
+	RowSet	   *set = rowset_make(7, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID,
 								   TIMESTAMPTZOID});
 	ListCell   *lc;
 
@@ -600,6 +602,7 @@ write_connections(Results *results)
 
 		rowset_row(set);
 		rowset_uuid(set, connection->id.data);
+		rowset_text(set, connection->version);
 		rowset_text(set, connection->new_status);
 		rowset_text(set, connection->new_reason);
 		if (connection->failures_changed)

@@ -154,6 +154,24 @@ $t->behaviour('a crash while a token is refreshed loses no lead, and the connect
 	}
 });
 
+$t->behaviour('a refusal of the old credential that comes when the user has connected again is not one of the new', sub {
+	for my $crm (qw(lofty fub))
+	{
+		my $user = $t->user($crm => 1);
+		my $mark = $t->mark;
+
+		$t->knob($crm, 'latency_ms', 1500);
+		$t->fault_for($user, $crm, { method => 'GET' }, { type => 'status', status => 401, body => {} });
+		$t->lead($user);
+		$t->wait_for_requests($user, $crm, 1, since => $mark);
+		$t->knob($crm, 'latency_ms');
+		$crm eq 'lofty' ? $t->connect_lofty($user) : $t->connect_fub_key($user);
+		$t->drain($user);
+		is($t->status_of($user, $crm), 'active', "$crm: the connection");
+		is($t->n_records($user, $crm), 1, 'and the lead is sent');
+	}
+});
+
 $t->behaviour('a refresh whose reply is lost is tried again', sub {
 	my $user = $t->user;
 
