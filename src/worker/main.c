@@ -303,7 +303,11 @@ override_session_settings(void)
 		{"auto_explain.log_min_duration", "-1"},	/* plans hold parameters */
 		{"session_replication_role", "origin"},
 		{"client_min_messages", "error"},
-		{"jit", "off"}
+		{"jit", "off"},
+		{"plan_cache_mode", "force_generic_plan"},	/* planning costs as much as running */
+		{"enable_seqscan", "off"},	/* the plan is kept while the tables grow */
+		{"enable_hashjoin", "off"},
+		{"enable_mergejoin", "off"}
 	};
 
 	for (int i = 0; i < lengthof(settings); i++)
