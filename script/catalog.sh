@@ -7,6 +7,7 @@
 
 sandbox_build
 sandbox_start_fakes
+# shellcheck disable=SC2119
 sandbox_start_cluster
 sql -c 'CREATE EXTENSION echosync'
 sql -A -t -f "$ROOT/script/catalog.sql" >"$SANDBOX/catalog.md"
