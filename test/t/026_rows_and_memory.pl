@@ -153,7 +153,8 @@ sub limit_memory
 	return IPC::Run::run([ 'prlimit', "--pid=$pid", '--as=' . (defined $bytes ? $bytes : 'unlimited') . ':' ], '>', '/dev/null', '2>', '/dev/null');
 }
 
-$t->behaviour('a worker that is short of memory loses nothing, doubles nothing, and takes nobody with it', sub {
+# (A sanitizer does not live with less memory than it asks for.)
+$ENV{SANITIZE} or $t->behaviour('a worker that is short of memory loses nothing, doubles nothing, and takes nobody with it', sub {
 	my @users = map { $t->user(lofty => 1, fub => 1) } 1 .. 3;
 
 	$t->knob($_, 'index_lag_seconds', 0.2) for qw(lofty fub);
