@@ -68,7 +68,7 @@ CREATE TABLE crm_sync_queue (
     integration_id uuid NOT NULL,
     priority smallint NOT NULL DEFAULT 0,
     id bigint NOT NULL DEFAULT nextval('crm_sync_queue_id_seq'),
-    lead_id text NOT NULL,
+    lead_id text COLLATE "C" NOT NULL,
     user_id text NOT NULL,
     source_id integer NOT NULL DEFAULT 0,
     sync_type text NOT NULL CHECK (sync_type IN ('auto', 'manual', 'webhook', 'retry')),
@@ -80,7 +80,7 @@ CREATE TABLE crm_sync_queue (
         autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_vacuum_insert_scale_factor = 0.2);
 ALTER SEQUENCE crm_sync_queue_id_seq OWNED BY crm_sync_queue.id;
-CREATE INDEX crm_sync_queue_lead ON crm_sync_queue (integration_id, lead_id, source_id);
+CREATE INDEX crm_sync_queue_lead ON crm_sync_queue (lead_id, integration_id) WITH (deduplicate_items = off);
 COMMENT ON TABLE crm_sync_queue IS 'Leads waiting to be brought to a CRM, by reference. Rows are inserted by whoever queues and deleted when the worker has committed what became of them; nothing updates them.';
 COMMENT ON COLUMN crm_sync_queue.priority IS '0: a live change. 1: a back-fill, which yields to live changes.';
 COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); 0: the lead is the snapshot. Part of a lead''s identity: two tables may use the same ids.';
