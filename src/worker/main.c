@@ -494,12 +494,14 @@ take_hints(void)
 
 /*
  * Is a connection to be claimed for: may it take up leads, or is its row to be
- * loaded?  Until it was loaded once, its CRM is not known.
+ * loaded?  Until it was loaded once, its CRM is not known.  While nothing may
+ * be sent, only one with leads in work is: what has rows is found later.
  */
 static bool
 takes_part_in_claim(Connection *connection)
 {
-	bool		wants = connection_wants_claim(connection);
+	bool		wants = (worker->may_send || connection->n_active > 0) &&
+		connection_wants_claim(connection);
 
 	if (wants && connection->crm.provider != NULL && places_may_start(connection))
 		return true;
