@@ -691,6 +691,22 @@ note_update(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
 		note_lead(entry, new, true);
 }
 
+/*
+ * May a new row be passed over at the first look?  Its user's id is of a type
+ * that nobody's code belongs to, so it is read without becoming the owner.
+ */
+static bool
+row_is_nobodys(TriggerData *trigdata, CaptureRelation *entry)
+{
+	char	   *user_id;
+
+	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) || rows_in_work > 0 ||
+		!entry->columns[LEAD_FIELD_USER_ID][0].plain)
+		return false;
+	user_id = user_text(entry, trigdata->tg_trigslot);
+	return user_id == NULL || !note_is_wanted(user_id, false);
+}
+
 static void
 capture_row(TriggerData *trigdata, CaptureCall *call)
 {
@@ -698,7 +714,8 @@ capture_row(TriggerData *trigdata, CaptureCall *call)
 	Oid			owner;
 	SavedUser	saved;
 
-	if (entry == NULL || !lead_table_owner(entry->source, &owner))
+	if (entry == NULL || row_is_nobodys(trigdata, entry) ||
+		!lead_table_owner(entry->source, &owner))
 		return;
 	rows_in_work++;
 	db_become_restricted(owner, &saved);
