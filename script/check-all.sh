@@ -91,7 +91,7 @@ table() {
     for version in "${VERSIONS[@]}"; do
         printf '%-9s %-8s' "$version" "$(cat "$WORK/$version.release")"
         for stage in $STAGES; do
-            printf '%8s' "$(awk -v stage="$stage" '$2 == stage && /^(ok|FAILED) / { found = $1 } END { print found ? found : "-" }' "$WORK/$version.log")"
+            printf '%8s' "$(awk -v stage="$stage" '$2 == stage && ($1 == "ok" || $1 == "FAILED") { found = $1 } END { print found ? found : "-" }' "$WORK/$version.log")"
         done
         echo
     done

@@ -20,7 +20,7 @@ libcurl4-openssl-dev libssl-dev openssl ca-certificates curl python3 jq
 $server-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
 case ${1:-} in
     fuzz) packages="$packages clang-14 libclang-rt-14-dev llvm-14" ;;
-    lint) packages="$packages clang-tidy cppcheck clang-tools-14 shellcheck $server-plpgsql-check" ;;
+    lint) packages="$packages clang-tidy cppcheck shellcheck $server-plpgsql-check" ;;
     all) packages="$packages debootstrap" ;;
     deb) packages="$packages debhelper debootstrap dpkg-dev lintian postgresql-server-dev-all" ;;
     coverage) packages="$packages lcov" ;;
