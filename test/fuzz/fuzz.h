@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 
 #include "http/http.h"
+#include "pg_compat.h"
 
 typedef void (*FuzzTarget) (const char *data, size_t size);
 
@@ -41,7 +42,7 @@ extern void fuzz_webhook(const char *data, size_t size);
 			fuzz_broken(#condition, __FILE__, __LINE__); \
 	} while (0)
 
-extern void fuzz_broken(const char *promise, const char *file, int line) pg_attribute_noreturn();
+pg_noreturn extern void fuzz_broken(const char *promise, const char *file, int line);
 
 /* The input as a text, up to its first NUL. */
 extern char *fuzz_text(const char *data, size_t size);

@@ -8,6 +8,7 @@
 #include "fuzz.h"
 
 #include "mb/pg_wchar.h"
+#include "utils/guc.h"
 
 #include "api/webhook.c"
 
