@@ -215,6 +215,7 @@ sub found_in
 		$start = undef if $line =~ /^[0-9a-f]+-[0-9a-f]+ (?!rw)/;
 		next unless defined $start && $line =~ /^VmFlags:(.*)/;
 		my $dumped = $1 !~ /\bdd\b/;
+		next if $end - $start > 2**30;      # a sanitizer's own, terabytes of nothing
 		sysseek $memory, $start, 0;
 		my $got = sysread $memory, my $bytes, $end - $start;
 		next unless $got;
