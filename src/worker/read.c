@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -19,6 +20,7 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -235,6 +237,23 @@ state_body(void *arg)
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now, SUSPECT_WAIT_MS));
 	}
 	mark_claimed();
+
+	/* see write_claim */
+	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/*
+ * The claim is to outlive this process, not the machine: that the kernel has
+ * it is enough, and no lead waits for the disk before its first request.  What
+ * must be on the disk is committed before it is needed, with the results.
+ */
+static void
+write_claim(void)
+{
+	XLogBackgroundFlush();
+	if (GetXLogWriteRecPtr() < XactLastCommitEnd)
+		XLogFlush(XactLastCommitEnd);	/* it stops at full pages */
 }
 
 /* One source and its jobs, for read_body. */
@@ -756,6 +775,8 @@ read_begin(void)
 				job_hold(job, TimestampTzPlusMilliseconds(worker->now, 1000));
 		}
 	}
+	else
+		write_claim();
 	read_all();
 	find_local_matches();
 	begin_all();
