@@ -47,10 +47,10 @@ void
 undumped_mark(void *memory, Size size)
 {
 #ifdef MADV_DONTDUMP
-	char	   *start = (char *) TYPEALIGN(page_size(), memory);
-	char	   *end = (char *) TYPEALIGN_DOWN(page_size(), (char *) memory + size);
+	uintptr_t	before = TYPEALIGN(page_size(), memory) - (uintptr_t) memory;
 
-	if (end > start)
-		(void) madvise(start, end - start, MADV_DONTDUMP);
+	if (size >= before + page_size())
+		(void) madvise((char *) memory + before,
+					   TYPEALIGN_DOWN(page_size(), size - before), MADV_DONTDUMP);
 #endif
 }
