@@ -173,13 +173,3 @@ rowset_execute(const RowSet *set, Statement *statement)
 		values[i] = rowset_array(set, i);
 	statement_execute(statement, values, NULL, false, 0);
 }
-
-void
-rowset_truncate(RowSet *set, int n_rows)
-{
-	if (n_rows < set->n_rows)
-	{
-		set->n_rows = n_rows;
-		set->next_column = set->n_columns;
-	}
-}

@@ -46,7 +46,4 @@ extern Datum rowset_array(const RowSet *set, int column);
 /* Run a statement whose first parameters are the columns; no-op when empty. */
 extern void rowset_execute(const RowSet *set, Statement *statement);
 
-/* Forget rows from n on. */
-extern void rowset_truncate(RowSet *set, int n_rows);
-
 #endif							/* ECHOSYNC_ROWSET_H */

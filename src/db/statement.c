@@ -114,12 +114,6 @@ db_schema_name(void)
 	return schema_name;
 }
 
-Oid
-db_extension_owner(void)
-{
-	return extension_owner;
-}
-
 static char *
 with_schema(const char *sql)
 {

@@ -40,9 +40,6 @@ extern const char *db_schema_name(void);
 extern int	statement_execute(Statement *statement, Datum *values,
 							  const char *nulls, bool read_only, long max_rows);
 
-/* Owner of the extension: who may read and write its tables. */
-extern Oid	db_extension_owner(void);
-
 /*
  * Act as the extension's owner, with a search_path in which nothing of the
  * caller's can stand for an operator or function of ours; undo with
