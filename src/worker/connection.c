@@ -20,8 +20,13 @@
 #include "worker/schedule.h"
 #include "worker/worker.h"
 
-/* A connection that nothing was done for is forgotten after this time. */
+/*
+ * A connection that nothing was done for is forgotten after this time; where
+ * there are many, sooner.
+ */
 #define EVICT_AFTER_MS (10 * 60 * 1000)
+#define EVICT_SOON_MS 1000
+#define MANY_CONNECTIONS 1000
 
 static int
 timer_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
@@ -381,9 +386,8 @@ connection_mark_dirty(Connection *connection)
 	worker_list_append(&worker->dirty, connection);
 }
 
-/* Memory follows what is in use, not what has been: forget idle connections. */
-void
-connections_evict(void)
+static void
+evict_idle(int after_ms)
 {
 	HASH_SEQ_STATUS status;
 	Connection *connection;
@@ -394,9 +398,28 @@ connections_evict(void)
 		if (dlist_is_empty(&connection->jobs) && !connection->ready &&
 			!connection->waits_for_place && !connection->waits_to_start && !connection->timed &&
 			!connection->dirty && connection->hold_until <= worker->now &&
-			TimestampDifferenceExceeds(connection->used_at, worker->now, EVICT_AFTER_MS))
+			TimestampDifferenceExceeds(connection->used_at, worker->now, after_ms))
 			connection_free(connection);
 	}
+}
+
+/* Memory follows what is in use, not what has been: forget idle connections. */
+void
+connections_evict(void)
+{
+	evict_idle(EVICT_AFTER_MS);
+}
+
+/* Called every turn: the same in time where there are many. */
+void
+connections_trim(void)
+{
+	static TimestampTz next_trim = 0;
+
+	if (hash_get_num_entries(worker->connections) <= MANY_CONNECTIONS || worker->now < next_trim)
+		return;
+	evict_idle(EVICT_SOON_MS);
+	next_trim = TimestampTzPlusMilliseconds(worker->now, EVICT_SOON_MS);
 }
 
 /* Others may use what budgets they had. */

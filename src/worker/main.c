@@ -626,6 +626,7 @@ turn(void)
 	run_ready();
 	count_turn();
 	housekeeping_turn();
+	connections_trim();
 	leave_if_done();
 }
 

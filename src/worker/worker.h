@@ -255,6 +255,7 @@ extern void connection_set_tokens(Connection *connection, const CrmCredential *t
 extern void connection_reconfigure(Connection *connection);	/* after a reload */
 extern void connection_mark_dirty(Connection *connection);
 extern void connections_evict(void);	/* forget those that are idle */
+extern void connections_trim(void);
 extern void connections_close(void);	/* at the process's end */
 extern void connection_ready(Connection *connection);	/* look at it this turn */
 extern void connection_wake_at(Connection *connection, TimestampTz when);
