@@ -304,7 +304,7 @@ select_claims(List *connections)
 			connection_ready(connection);
 			continue;
 		}
-		connection->may_start = false;
+		places_start(connection);
 		rowset_row(claims);
 		rowset_uuid(claims, connection->id.data);
 		rowset_int8(claims, connection->cursor[0]);

@@ -103,8 +103,8 @@ job_set_state(Job *job, JobState state)
 	Connection *connection = job->connection;
 
 	connection->n_sending += (state == JOB_STATE_SENDING) - (job->state == JOB_STATE_SENDING);
-	if (state_is_active(job->state))
-		connection->n_active--;
+	if (state_is_active(job->state) && --connection->n_active == 0)
+		places_working(connection, -1);
 	else if (job->state == JOB_STATE_HELD)
 		connection->n_held--;
 	job->state = state;
@@ -112,8 +112,8 @@ job_set_state(Job *job, JobState state)
 		claim_release(job);
 	if (job->turn_until != 0 && !state_is_active(state))
 		turn_release(job);
-	if (state_is_active(state))
-		connection->n_active++;
+	if (state_is_active(state) && connection->n_active++ == 0)
+		places_working(connection, 1);
 	else if (state == JOB_STATE_HELD)
 		connection->n_held++;
 }

@@ -139,8 +139,7 @@ places_keep(Connection *connection)
  * May this connection take up leads?  Not when as many connections as there are
  * places wait for one: more leads in work would only take memory.  One that
  * has no lead in work then waits, behind others that do; any other is looked
- * at again when a lead of its own has ended.  While others wait, it is one
- * lead each.
+ * at again when a lead of its own has ended.
  */
 bool
 places_may_start(Connection *connection)
@@ -151,17 +150,40 @@ places_may_start(Connection *connection)
 		places->n_waiting + places->n_started < echosync_max_in_flight)
 	{
 		places->n_started++;
+		places->n_joining += connection->n_active == 0;
 		connection->may_start = true;
 	}
 	if (!connection->may_start && connection->n_active == 0)
 	{
 		leave_ready(connection);
 		connection->waits_to_start = true;
+		places->n_starting++;
 		dlist_push_tail(&places->starting, &connection->ready_node);
 	}
-	if (!dlist_is_empty(&places->starting))
-		connection->max_active = Min(connection->max_active, connection->n_active + 1);
 	return connection->may_start;
+}
+
+/*
+ * It takes up leads now, after all that are ready have been asked: as many as
+ * its share of the places can use, and half of them wait for a commit.  More
+ * would come to have their turn before other connections' first.
+ */
+void
+places_start(Connection *connection)
+{
+	Places	   *places = places_of(connection);
+	int			n = places->n_working + places->n_joining + places->n_starting;
+
+	connection->may_start = false;
+	connection->max_active = Min(connection->max_active,
+								 Max(1, 2 * echosync_max_in_flight / Max(1, n)));
+}
+
+/* A connection has jobs in work from now on (1), or no more (-1). */
+void
+places_working(const Connection *connection, int change)
+{
+	places_of(connection)->n_working += change;
 }
 
 /* The first that waits for a place of this CRM becomes ready, with a promise. */
@@ -187,7 +209,7 @@ promise_place(int crm)
 static void
 let_start(Places *places)
 {
-	places->n_started = 0;
+	places->n_started = places->n_joining = 0;
 	while (places->n_waiting + places->n_started < echosync_max_in_flight &&
 		   !dlist_is_empty(&places->starting))
 	{
@@ -196,7 +218,9 @@ let_start(Places *places)
 
 		connection->waits_to_start = false;
 		connection->may_start = true;
+		places->n_starting--;
 		places->n_started++;
+		places->n_joining += connection->n_active == 0;
 		connection_ready(connection);
 	}
 }
@@ -241,6 +265,8 @@ places_forget(Connection *connection)
 	places_decline(connection);
 	if (connection->waits_for_place)
 		places_of(connection)->n_waiting--;
+	if (connection->waits_to_start)
+		places_of(connection)->n_starting--;
 	if (connection->waits_for_place || connection->waits_to_start)
 		dlist_delete(&connection->ready_node);
 }

@@ -79,6 +79,9 @@ typedef struct Places
 	int			promised;		/* to connections that were waiting */
 	int			n_waiting;
 	int			n_started;		/* that were let take up leads, this turn */
+	int			n_joining;		/* of these, without a lead in work until now */
+	int			n_working;		/* connections with jobs in work */
+	int			n_starting;		/* length of the second list */
 	dlist_head	waiting;		/* connections, by ready_node: for a place */
 	dlist_head	starting;		/* ... to take up leads */
 } Places;
@@ -290,6 +293,8 @@ extern void places_give_back(const Connection *connection); /* a request has end
 extern void places_decline(Connection *connection); /* what was promised is not used */
 extern bool places_keep(Connection *connection);
 extern bool places_may_start(Connection *connection);	/* false: it waits */
+extern void places_start(Connection *connection);
+extern void places_working(const Connection *connection, int change);
 extern void places_forget(Connection *connection);
 extern void places_assign(void);	/* connections that wait become ready */
 extern bool places_can_assign(void);
