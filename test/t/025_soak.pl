@@ -103,6 +103,8 @@ $t->behaviour('memory, descriptors and dead rows stay as they are, whatever come
 	my ($pid) = $t->worker_pids;
 	my @rounds;
 
+	# Long enough that as many requests as may be are under way from the first round on.
+	$t->knob($_, 'latency_ms', 30) for qw(lofty fub);
 	$t->keep_no_requests;
 	for my $round (1 .. ROUNDS)
 	{
