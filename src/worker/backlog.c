@@ -191,7 +191,8 @@ backlog_mark_suspect(void)
 static void
 backlog_transaction_end(XactEvent event, void *arg)
 {
-	if (n_notes == 0 && !truncated)
+	/* Also when a savepoint took its notes back: their memory goes now. */
+	if (notes == NULL && !truncated)
 		return;
 	switch (event)
 	{
