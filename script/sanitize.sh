@@ -19,7 +19,7 @@ sandbox_sanitize() {
     mv "$PGBIN/postgres" "$PGBIN/postgres.bin"
     cat >"$PGBIN/postgres" <<EOF_SH
 #!/bin/bash
-export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $first"
+export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $first \${LD_PRELOAD:-}"
 export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1:abort_on_error=1:quarantine_size_mb=16
 exec -a "\$0" "$PGBIN/postgres.bin" "\$@"
 EOF_SH
