@@ -56,7 +56,7 @@ lead_id_require(const char *lead_id)
 {
 	size_t		len = strlen(lead_id);
 
-	if (len <= LEAD_ID_MAX)
+	if (lead_id_fits(lead_id))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

@@ -149,16 +149,21 @@ budget_init(Budget *budget, const CrmConnection *connection)
 }
 
 Budget *
-budget_open(const CrmConnection *connection, const char *account)
+budget_open(Budget *former, const CrmConnection *connection, const char *account)
 {
 	BudgetKey	key = key_of(connection, account);
 	bool		found;
-	Budget	   *budget = dshash_find_or_insert(budgets, &key, &found);
+	Budget	   *budget;
 
+	if (former != NULL && memcmp(&former->key, &key, sizeof(key)) == 0)
+		return former;
+	budget = dshash_find_or_insert(budgets, &key, &found);
 	if (!found)
 		budget_init(budget, connection);
 	budget->users++;
 	dshash_release_lock(budgets, budget);
+	if (former != NULL)
+		budget_close(former);
 	return budget;
 }
 
@@ -170,14 +175,6 @@ budget_close(Budget *budget)
 	budget = dshash_find(budgets, &key, true);
 	budget->users--;
 	dshash_release_lock(budgets, budget);
-}
-
-bool
-budget_is(const Budget *budget, const CrmConnection *connection, const char *account)
-{
-	BudgetKey	key = key_of(connection, account);
-
-	return memcmp(&budget->key, &key, sizeof(key)) == 0;
 }
 
 static bool

@@ -23,11 +23,12 @@ extern void budget_sweep(TimestampTz now);	/* forget those that nobody needs */
 /*
  * The budget of this connection's account, to be closed by budget_close, in a
  * before_shmem_exit callback at the latest.  `account` is crm_account, or NULL.
+ * `former` is what the connection had until now, or NULL: it is given back, or
+ * closed if it is another's.
  */
-extern Budget *budget_open(const CrmConnection *connection, const char *account);
+extern Budget *budget_open(Budget *former, const CrmConnection *connection,
+						   const char *account);
 extern void budget_close(Budget *budget);
-extern bool budget_is(const Budget *budget, const CrmConnection *connection,
-					  const char *account);
 
 /* Limits that are a setting's: in force until the CRM says otherwise. */
 extern void budget_configure(Budget *budget, const CrmConnection *connection);

@@ -86,13 +86,7 @@ connection_get(const pg_uuid_t *id)
 static void
 connection_set_budget(Connection *connection)
 {
-	Budget	   *former = connection->budget;
-
-	if (former != NULL && budget_is(former, &connection->crm, connection->account))
-		return;
-	connection->budget = budget_open(&connection->crm, connection->account);
-	if (former != NULL)
-		budget_close(former);
+	connection->budget = budget_open(connection->budget, &connection->crm, connection->account);
 }
 
 /*
@@ -141,7 +135,7 @@ connection_make_temporary(const CrmProvider *provider, const char *api_key, cons
 	}
 	if (account != NULL)
 		connection->account = MemoryContextStrdup(connection->context, account);
-	connection->budget = budget_open(&connection->crm, account);
+	connection_set_budget(connection);
 	return connection;
 }
 

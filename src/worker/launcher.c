@@ -257,7 +257,7 @@ worker_start(KnownDatabase *known, int index)
 
 	if (slot < 0)
 	{
-		say_slots_short("A server has at most 64 workers of echosync: lower echosync.workers, or list fewer databases in echosync.databases.");
+		say_slots_short("A server has at most " CppAsString2(SHARED_MAX_WORKERS) " workers of echosync: lower echosync.workers, or list fewer databases in echosync.databases.");
 		return false;
 	}
 	snprintf(bgworker.bgw_name, BGW_MAXLEN, "echosync worker %d for database %s", index, known->name);

@@ -120,7 +120,6 @@ job_not_before(Job *job, uint64 i)
 	bool		isnull;
 	Datum		value = spi_datum(i, 9, &isnull);
 	TimestampTz due = isnull ? 0 : DatumGetTimestampTz(value);
-
 	TimestampTz doubt_since = job->intent_at;
 
 	/*

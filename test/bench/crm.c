@@ -21,10 +21,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
+
+#include "clock.h"
 
 #define MAX_REQUEST 65536
 #define EVENTS 64
@@ -47,15 +48,6 @@ fail(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static double
-clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
 static void
@@ -212,7 +204,7 @@ main(int argc, char **argv)
 	for (;;)
 	{
 		int			n = epoll_wait(epoll, events, EVENTS, QUIET_MS);
-		double		now = clock_now();
+		double		now = clock_seconds(CLOCK_REALTIME);
 
 		if (n == 0)
 			fflush(requests);

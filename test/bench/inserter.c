@@ -11,19 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libpq-fe.h>
 
-static double
-clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
+#include "clock.h"
 
 static void
 check(PGconn *connection, PGresult *result)
@@ -73,9 +65,9 @@ main(int argc, char **argv)
 		snprintf(phone, sizeof(phone), "%ld", first + i);
 		check(connection, PQexec(connection, "BEGIN"));
 		check(connection, PQexecPrepared(connection, "lead", 2, values, NULL, NULL, 0));
-		before = clock_now();
+		before = clock_seconds(CLOCK_REALTIME);
 		check(connection, PQexec(connection, "COMMIT"));
-		after = clock_now();
+		after = clock_seconds(CLOCK_REALTIME);
 		printf("%s %.6f %.6f\n", phone, before, after);
 		usleep(gap);
 	}

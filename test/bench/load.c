@@ -17,9 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include <curl/curl.h>
+
+#include "clock.h"
 
 #define MAX_REQUESTS 8
 #define MAX_TEXT 8192
@@ -269,15 +270,6 @@ run(void)
 	}
 }
 
-static double
-seconds(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -309,8 +301,8 @@ main(int argc, char **argv)
 	curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long) n_lanes);
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long) n_lanes);
 
-	start = seconds(CLOCK_MONOTONIC);
-	cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	start = clock_seconds(CLOCK_MONOTONIC);
+	cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 	lanes = calloc(n_lanes, sizeof(Lane));
 	for (int i = 0; i < n_lanes; i++)
 	{
@@ -319,8 +311,8 @@ main(int argc, char **argv)
 		lane_go_on(&lanes[i]);
 	}
 	run();
-	start = seconds(CLOCK_MONOTONIC) - start;
-	cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	start = clock_seconds(CLOCK_MONOTONIC) - start;
+	cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	if (n_failed > 0)
 	{
 		fprintf(stderr, "%ld of %ld requests failed\n", n_failed, n_sent);
