@@ -203,7 +203,10 @@ backlog_transaction_end(XactEvent event, void *arg)
 				backlog_deliver();
 			break;
 		case XACT_EVENT_PREPARE:
-			backlog_mark_suspect();
+			if (truncated)
+				backlog_forget_counts();
+			else
+				backlog_mark_suspect();
 			break;
 		case XACT_EVENT_ABORT:
 			break;

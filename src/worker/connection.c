@@ -147,11 +147,25 @@ connection_wipe_credential(CrmConnection *crm)
 	memset(&crm->credential, 0, sizeof(CrmCredential));
 }
 
+/*
+ * A request that is cut off ends here: nobody has to wait until the CRM answers
+ * it.
+ */
 static void
 connection_close(Connection *connection)
 {
-	if (connection->budget != NULL)
-		budget_close(connection->budget);
+	dlist_iter	iter;
+
+	if (connection->budget == NULL)
+		return;
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->state == JOB_STATE_SENDING)
+			budget_ended(connection->budget, job->session.request.limit_context, false);
+	}
+	budget_close(connection->budget);
 	connection->budget = NULL;
 }
 
