@@ -41,6 +41,20 @@ extern int	statement_execute(Statement *statement, Datum *values,
 							  const char *nulls, bool read_only, long max_rows);
 
 /*
+ * A statement whose text is made at run time.  Its plan is kept for as long as
+ * the text stays the same; start with zeroes.
+ */
+typedef struct TextStatement
+{
+	char	   *sql;
+	SPIPlanPtr	plan;
+} TextStatement;
+
+/* Run it, read-only, with one argument. */
+extern void statement_execute_text(TextStatement *statement, const char *sql,
+								   Oid argtype, Datum value);
+
+/*
  * Act as the extension's owner, with a search_path in which nothing of the
  * caller's can stand for an operator or function of ours; undo with
  * db_restore_user.

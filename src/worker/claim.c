@@ -18,7 +18,13 @@
 
 #include "worker/worker.h"
 
-#define CLAIM_ROWS 16			/* a connection and turn */
+/*
+ * Rows that a connection looks at, of each priority: two for each lead that it
+ * has room for, since one lead may have several.  Where the first so many are
+ * all of leads in work, twice as many the next time.
+ */
+#define WINDOW_MIN 4
+#define WINDOW_MAX 256
 
 static Statement select_horizon = {
 	.sql = "SELECT s.last_value,"
@@ -276,11 +282,46 @@ attach_rows(void)
 		if (connection != current)
 			blocked[0] = blocked[1] = false;
 		current = connection;
+		connection->n_met[priority]++;
 		connection->maybe_work = true;	/* until a claim finds nothing */
 		if (!attach_row(connection, i))
 			blocked[priority] = true;
 		else if (!blocked[priority] && id <= worker->horizon)
 			connection->cursor[priority] = Max(connection->cursor[priority], id);
+	}
+}
+
+/* What is asked for this connection, beside the rows that it has. */
+static int
+rows_wanted(Connection *connection)
+{
+	int			n_free = connection->max_active - connection->n_active;
+
+	return Max(Max(connection->window, WINDOW_MIN), 2 * n_free) + connection->n_rows;
+}
+
+/*
+ * A window that was full and brought no lead is widened, so that a lead that
+ * changes again and again while it is in work keeps no other one waiting.
+ */
+static void
+adjust_windows(List *connections)
+{
+	ListCell   *lc;
+
+	foreach(lc, connections)
+	{
+		Connection *connection = lfirst(lc);
+		bool		full = connection->n_asked > 0 &&
+			Max(connection->n_met[0], connection->n_met[1]) >= connection->n_asked;
+		bool		widen = full && connection->n_active == connection->n_before &&
+			connection->n_active < connection->max_active &&
+			connection->n_held < CONNECTION_MAX_HELD && connection->window < WINDOW_MAX;
+
+		connection->window = widen ? 2 * Max(connection->window, WINDOW_MIN) : 0;
+		connection->n_asked = 0;
+		if (widen)
+			connection_ready(connection);
 	}
 }
 
@@ -295,6 +336,7 @@ select_claims(List *connections)
 	{
 		Connection *connection = lfirst(lc);
 
+		connection->n_asked = 0;
 		connection->maybe_work = connection->reload_blocked;
 		if (!connection_may_send(connection) || connection->reload_blocked)
 			continue;
@@ -305,11 +347,14 @@ select_claims(List *connections)
 			continue;
 		}
 		places_start(connection);
+		connection->n_before = connection->n_active;
+		connection->n_asked = rows_wanted(connection);
+		connection->n_met[0] = connection->n_met[1] = 0;
 		rowset_row(claims);
 		rowset_uuid(claims, connection->id.data);
 		rowset_int8(claims, connection->cursor[0]);
 		rowset_int8(claims, connection->cursor[1]);
-		rowset_int4(claims, CLAIM_ROWS + connection->n_rows);
+		rowset_int4(claims, connection->n_asked);
 	}
 	if (claims->n_rows == 0)
 	{
@@ -356,6 +401,7 @@ claim_body(void *arg)
 	count_before_claim(connections);
 	select_claims(connections);
 	attach_rows();
+	adjust_windows(connections);
 	count_after_claim(connections);
 }
 

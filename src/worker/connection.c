@@ -27,6 +27,7 @@
 #define EVICT_AFTER_MS (10 * 60 * 1000)
 #define EVICT_SOON_MS 1000
 #define MANY_CONNECTIONS 1000
+#define SYNCED_EVERY_MS 1000
 
 static int
 timer_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
@@ -65,6 +66,7 @@ connection_init(Connection *connection)
 	connection->maybe_work = true;
 	connection->stale = true;
 	connection->max_active = 1;	/* until the CRM has told its limits */
+	connection->may_doubt = true;
 }
 
 Connection *
@@ -101,6 +103,7 @@ connection_reconfigure(Connection *connection)
 
 	if (provider == NULL)
 		return;
+	connection->may_doubt = true;	/* rows may have been restored */
 	provider->configure(&connection->crm);
 	connection_set_budget(connection);
 	budget_configure(connection->budget, &connection->crm);
@@ -394,6 +397,30 @@ connection_mark_dirty(Connection *connection)
 	worker_list_append(&worker->dirty, connection);
 }
 
+/*
+ * last_sync_at is for people: while leads go out one after the other, it is
+ * written once a second.
+ */
+static void
+write_synced(Connection *connection)
+{
+	TimestampTz when = TimestampTzPlusMilliseconds(connection->synced_written_at, SYNCED_EVERY_MS);
+
+	if (connection->synced_at == 0)
+		return;
+	if (when <= worker->now)
+		connection_mark_dirty(connection);
+	else
+		connection_wake_at(connection, when);
+}
+
+void
+connection_synced(Connection *connection)
+{
+	connection->synced_at = worker->now;
+	write_synced(connection);
+}
+
 static void
 evict_idle(int after_ms)
 {
@@ -518,6 +545,7 @@ connections_due(void)
 			break;
 		pairingheap_remove_first(worker->timers);
 		connection->timed = false;
+		write_synced(connection);
 		connection_ready(connection);
 	}
 }

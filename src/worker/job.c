@@ -108,6 +108,8 @@ job_set_state(Job *job, JobState state)
 	else if (job->state == JOB_STATE_HELD)
 		connection->n_held--;
 	job->state = state;
+	if (job->intent_at != 0 && !state_is_active(state))
+		connection->may_doubt = true;
 	if (job->claim != NULL && !state_is_active(state))
 		claim_release(job);
 	if (job->turn_until != 0 && !state_is_active(state))

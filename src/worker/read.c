@@ -41,6 +41,7 @@
 #define SHUN_MS (10 * 60 * 1000)
 #define DOUBT_GRACE_MS 500
 #define SUSPECT_WAIT_MS 200
+#define LEAD_STATEMENTS 16		/* plans that are kept */
 
 static Statement select_state = {
 	.sql = "SELECT k.ord, " LINK_COLUMNS ", l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL,"
@@ -54,21 +55,28 @@ static Statement select_state = {
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
-/* A record that we wrote for another lead with the same phone or e-mail. */
+/*
+ * A record that we wrote for another lead with the same phone or e-mail, and
+ * (where there may be any) the newest doubt about such a lead, and how many
+ * leads of the connection are in doubt or about to be created.
+ */
 static Statement select_local_match = {
-	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash, d.intent_at"
-	" FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS k(id, phone, email, lead_id, source_id, ord)"
+	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash, d.intent_at, d.n"
+	" FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY"
+	" AS k(id, phone, email, lead_id, source_id, may_doubt, ord)"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.phone_hash = k.phone ORDER BY l.created_at LIMIT 1) p ON true"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND l.email_hash = k.email ORDER BY l.created_at LIMIT 1) e ON true"
-	" LEFT JOIN LATERAL (SELECT pg_catalog.max(a.intent_at) FROM @schema@.crm_sync_attempts a"
-	" WHERE a.integration_id = k.id AND (a.phone_hash = k.phone OR a.email_hash = k.email)"
-	" AND a.intent_at IS NOT NULL AND (a.lead_id <> k.lead_id OR a.source_id <> k.source_id)"
-	") d(intent_at) ON true"
-	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL OR d.intent_at IS NOT NULL",
-	.nargs = 5,
-	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
+	" LEFT JOIN LATERAL (SELECT pg_catalog.max(a.intent_at) FILTER (WHERE"
+	" (a.phone_hash = k.phone OR a.email_hash = k.email)"
+	" AND (a.lead_id <> k.lead_id OR a.source_id <> k.source_id)), pg_catalog.count(*)"
+	" FROM @schema@.crm_sync_attempts a"
+	" WHERE k.may_doubt AND a.integration_id = k.id AND a.intent_at IS NOT NULL"
+	") d(intent_at, n) ON true"
+	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL OR k.may_doubt",
+	.nargs = 6,
+	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID}
 };
 
 static Statement insert_claims = {
@@ -370,13 +378,25 @@ overrun_timeout(void)
 	return id;
 }
 
+/*
+ * The plan that reads leads of a source, kept while the text is the same: most
+ * groups are a few leads, and planning costs as much as reading them.  Made and
+ * run with the rights of the table's owner alone.
+ */
+static TextStatement *
+lead_statement(int source_id)
+{
+	static TextStatement statements[LEAD_STATEMENTS];
+
+	return &statements[source_id % LEAD_STATEMENTS];
+}
+
 /* Run the application's side: its table, its types, its rights. */
 static void
 read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
 {
 	SavedUser	saved;
 	Datum		ids = lead_ids_of(batch->jobs);
-	Oid			type = TEXTARRAYOID;
 	char	   *sql;
 
 	db_become_restricted(owner, &saved);
@@ -385,7 +405,7 @@ read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner
 	reading_source = batch->source_id;
 	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
 	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);
-	SPI_execute_with_args(sql, 1, &type, &ids, NULL, true, 0);
+	statement_execute_text(lead_statement(batch->source_id), sql, TEXTARRAYOID, ids);
 	disable_timeout(overrun_timeout(), false);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	db_restore_user(&saved);
@@ -593,12 +613,32 @@ same_names(const Job *job, uint64 row)
 		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
 }
 
+/*
+ * Of leads in work a connection knows its intents (twin_is_in_work); one that
+ * has no others need not be asked about them again before it leaves one.
+ */
+static int
+intents_in_work(Connection *connection)
+{
+	int			n = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->begun && job->intent_at != 0)
+			n++;
+	}
+	return n;
+}
+
 static void
 local_match_body(void *arg)
 {
 	List	   *jobs = arg;
-	RowSet	   *keys = rowset_make(5, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, INT4OID});
-	Datum		values[5];
+	RowSet	   *keys = rowset_make(6, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, INT4OID, BOOLOID});
+	Datum		values[6];
 	ListCell   *lc;
 
 	foreach(lc, jobs)
@@ -611,8 +651,9 @@ local_match_body(void *arg)
 		add_hash(keys, job, 'e', job->session.lead->email);
 		rowset_text(keys, job->lead_id);
 		rowset_int4(keys, job->source_id);
+		rowset_bool(keys, job->connection->may_doubt);
 	}
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		values[i] = rowset_array(keys, i);
 	statement_execute(&select_local_match, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -623,6 +664,8 @@ local_match_body(void *arg)
 		bool		no_doubt;
 		Datum		intent_at = spi_datum(i, 5, &no_doubt);
 
+		if (job->connection->may_doubt)
+			job->connection->may_doubt = spi_int64(i, 6, 0) > intents_in_work(job->connection);
 		if (!no_doubt)
 			job->doubt_until = TimestampTzPlusMilliseconds(DatumGetTimestampTz(intent_at),
 														   echosync_uncertain_wait + DOUBT_GRACE_MS);

@@ -190,15 +190,15 @@ static Statement update_connections = {
 	" status_reason = CASE WHEN k.status IS NULL THEN i.status_reason ELSE k.reason END,"
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
 	" not_before = COALESCE(k.not_before, i.not_before),"
-	" last_sync_at = CASE WHEN k.synced THEN pg_catalog.clock_timestamp() ELSE i.last_sync_at END"
+	" last_sync_at = COALESCE(k.synced_at, i.last_sync_at)"
 	" FROM (SELECT h.id, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
-	" u.reason, u.failures, u.synced, u.not_before"
-	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, version, status, reason, failures, synced, not_before)"
+	" u.reason, u.failures, u.synced_at, u.not_before"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, version, status, reason, failures, synced_at, not_before)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
-	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(id, status, reason, failures, synced, not_before)"
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(id, status, reason, failures, synced_at, not_before)"
 	" WHERE i.id = k.id RETURNING i.id",
 	.nargs = 7,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
 	TIMESTAMPTZARRAYOID}
 };
 
@@ -592,7 +592,7 @@ results_make(List *jobs)
 static void
 write_connections(Results *results)
 {
-	RowSet	   *set = rowset_make(7, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, BOOLOID,
+	RowSet	   *set = rowset_make(7, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID,
 								   TIMESTAMPTZOID});
 	ListCell   *lc;
 
@@ -609,7 +609,7 @@ write_connections(Results *results)
 			rowset_int4(set, connection->consecutive_failures);
 		else
 			rowset_null(set);
-		rowset_bool(set, connection->synced);
+		rowset_timestamptz(set, connection->synced_at);
 		rowset_timestamptz(set, connection->not_before_changed ?
 						   Max(connection->hold_until,
 							   budget_blocked_until(connection->budget)) : 0);
@@ -625,8 +625,11 @@ write_connections(Results *results)
 		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
 
 		connection->new_status = NULL;
-		connection->failures_changed = connection->synced = false;
-		connection->not_before_changed = connection->dirty = false;
+		connection->failures_changed = connection->not_before_changed = false;
+		if (connection->synced_at != 0)
+			connection->synced_written_at = worker->now;
+		connection->synced_at = 0;
+		connection->dirty = false;
 		worker->dirty = list_delete_ptr(worker->dirty, connection);
 	}
 }
@@ -732,6 +735,10 @@ settle_finished(Job *job)
 	CrmOutcome *outcome = &job->session.outcome;
 	Verdict		verdict = verdict_of(job);
 
+	if (in_doubt(job))
+		connection->may_doubt = true;
+	else
+		job->intent_at = 0;
 	if (outcome->status == CRM_STATUS_FAILED)
 		settle_failure(job, verdict);
 	else if (job->first_sent_at != 0)
@@ -746,8 +753,7 @@ settle_finished(Job *job)
 	}
 	if (outcome->status == CRM_STATUS_SUCCESS)
 	{
-		connection->synced = true;
-		connection_mark_dirty(connection);
+		connection_synced(connection);
 		stats_add(STATS_SYNCED);
 	}
 

@@ -159,7 +159,12 @@ struct Connection
 	int			n_rows;			/* queue rows attached to jobs */
 	bool		maybe_work;		/* the queue may hold rows not yet attached */
 	int64		cursor[2];		/* per priority: rows up to here are attached */
+	int			window;			/* rows to look at, if more than it has room for */
+	int			n_asked;		/* rows per priority, in this claim */
+	int			n_before;		/* n_active before this claim */
+	int			n_met[2];		/* rows that this claim has brought */
 
+	bool		may_doubt;		/* intents of leads that are not in work may be in the table */
 	char	   *account;		/* crm_account of the row; NULL: not known */
 	Budget	   *budget;			/* its rate limits; set with the provider */
 	int			told_limit;		/* of the first, by the CRM's headers; 0: not told */
@@ -167,7 +172,8 @@ struct Connection
 	int			outages;		/* failed probes in a row */
 	int			consecutive_failures;
 	bool		failures_changed;
-	bool		synced;			/* last_sync_at is to be written */
+	TimestampTz synced_at;		/* last_sync_at, to be written; 0: nothing new */
+	TimestampTz synced_written_at;
 	bool		not_before_changed; /* hold_until is to be written */
 	bool		dirty;			/* in worker->dirty */
 	const char *new_status;		/* to be written; NULL: none */
@@ -257,6 +263,7 @@ extern void connection_set_row(Connection *connection, char *user_id, const char
 extern void connection_set_tokens(Connection *connection, const CrmCredential *tokens);
 extern void connection_reconfigure(Connection *connection);	/* after a reload */
 extern void connection_mark_dirty(Connection *connection);
+extern void connection_synced(Connection *connection);	/* a lead was brought to the CRM */
 extern void connections_evict(void);	/* forget those that are idle */
 extern void connections_trim(void);
 extern void connections_close(void);	/* at the process's end */
