@@ -56,7 +56,8 @@ struct HttpEngine
 	int64_t		deadline_us;	/* no transfer ends its time before this */
 	EngineList	running;
 	EngineList	done;
-	CURL	  **idle;			/* handles for reuse */
+	int			generation;		/* of the options */
+	CURL	  **idle;			/* handles for reuse, with these options */
 	int			n_idle;
 	int			idle_size;
 	bool		closing;
@@ -173,6 +174,48 @@ engine_on_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
+/* ---- handles ---- */
+
+/* A handle with our policy on it and no request; NULL if memory is short. */
+static CURL *
+engine_take_handle(HttpEngine *engine)
+{
+	CURL	   *easy;
+
+	if (engine->n_idle > 0)
+		return engine->idle[--engine->n_idle];
+	easy = curl_easy_init();
+	if (easy != NULL && http_policy_apply(easy, &engine->options) != CURLE_OK)
+	{
+		curl_easy_cleanup(easy);
+		return NULL;
+	}
+	return easy;
+}
+
+/*
+ * Connections belong to the multi handle, so a handle costs little.  One that
+ * is as it was taken is kept: setting it up costs a tenth of a request.
+ */
+static void
+engine_give_handle(HttpEngine *engine, CURL *easy, bool plain)
+{
+	if (plain && engine->n_idle < engine->idle_size)
+	{
+		http_transfer_forget(easy);
+		engine->idle[engine->n_idle++] = easy;
+	}
+	else
+		curl_easy_cleanup(easy);
+}
+
+static void
+engine_drop_idle(HttpEngine *engine)
+{
+	while (engine->n_idle > 0)
+		curl_easy_cleanup(engine->idle[--engine->n_idle]);
+}
+
 /* ---- life ---- */
 
 /* Room for so many idle handles; false if memory is short. */
@@ -243,8 +286,7 @@ engine_destroy(HttpEngine *engine)
 	sigset_t	signals;
 
 	engine_block_signals(&signals);
-	while (engine->n_idle > 0)
-		curl_easy_cleanup(engine->idle[--engine->n_idle]);
+	engine_drop_idle(engine);
 	if (engine->multi != NULL)
 		(void) curl_multi_cleanup(engine->multi);
 	engine_restore_signals(&signals);
@@ -261,6 +303,7 @@ http_engine_create(const HttpEngineOptions *options, const char **error)
 {
 	static bool initialized = false;
 	HttpEngine *engine;
+	CURL	   *easy;
 
 	if (!initialized && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 	{
@@ -284,8 +327,10 @@ http_engine_create(const HttpEngineOptions *options, const char **error)
 		goto failed;
 
 	*error = "libcurl does not take an option";
-	if (engine_set_multi(engine) != CURLM_OK)
+	if (engine_set_multi(engine) != CURLM_OK ||
+		(easy = engine_take_handle(engine)) == NULL)
 		goto failed;
+	engine_give_handle(engine, easy, true);
 
 	*error = "no epoll descriptor could be made";
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -304,8 +349,11 @@ void
 http_engine_configure(HttpEngine *engine, const HttpEngineOptions *options)
 {
 	/* short of memory, the options in force stay in force */
-	if (engine_set_options(engine, options))
-		(void) http_policy_apply_multi(engine->multi, &engine->options);
+	if (!engine_set_options(engine, options))
+		return;
+	engine->generation++;
+	engine_drop_idle(engine);
+	(void) http_policy_apply_multi(engine->multi, &engine->options);
 }
 
 int
@@ -338,37 +386,15 @@ http_engine_timeout_ms(const HttpEngine *engine)
 
 /* ---- one transfer's way ---- */
 
-static CURL *
-engine_take_handle(HttpEngine *engine)
-{
-	if (engine->n_idle > 0)
-		return engine->idle[--engine->n_idle];
-	return curl_easy_init();
-}
-
-static void
-engine_give_handle(HttpEngine *engine, CURL *easy)
-{
-	if (engine->n_idle < engine->idle_size)
-	{
-		/* forgets the request; connections belong to the multi handle */
-		curl_easy_reset(easy);
-		engine->idle[engine->n_idle++] = easy;
-	}
-	else
-		curl_easy_cleanup(easy);
-}
-
-/* Take a transfer out of libcurl's hands; its callback is due. */
+/*
+ * Take a transfer out of libcurl's hands; its callback is due.  Signals are
+ * blocked.
+ */
 static void
 engine_set_done(HttpEngine *engine, HttpTransfer *transfer)
 {
-	sigset_t	signals;
-
-	engine_block_signals(&signals);
 	/* fails only for a handle that is not in the multi any more */
 	(void) curl_multi_remove_handle(engine->multi, transfer->easy);
-	engine_restore_signals(&signals);
 	engine_list_remove(&engine->running, transfer);
 	engine_list_add(&engine->done, transfer);
 	transfer->state = HTTP_TRANSFER_DONE;
@@ -376,20 +402,17 @@ engine_set_done(HttpEngine *engine, HttpTransfer *transfer)
 
 /*
  * Hand a transfer of which nothing was sent to libcurl again, for a connection
- * of its own.  False if libcurl does not take it.
+ * of its own.  False if libcurl does not take it.  Signals are blocked.
  */
 static bool
 engine_start_afresh(HttpEngine *engine, HttpTransfer *transfer)
 {
 	CURL	   *easy = transfer->easy;
-	sigset_t	signals;
 	bool		started;
 
-	engine_block_signals(&signals);
 	started = curl_multi_remove_handle(engine->multi, easy) == CURLM_OK &&
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
 		curl_multi_add_handle(engine->multi, easy) == CURLM_OK;
-	engine_restore_signals(&signals);
 	if (started)
 		transfer->fault = HTTP_FAULT_NONE;
 	return started;
@@ -404,7 +427,8 @@ engine_deliver(HttpEngine *engine, HttpTransfer *transfer)
 	http_transfer_fill_reply(transfer);
 
 	/* first make room: the callback may want to submit the next */
-	engine_give_handle(engine, transfer->easy);
+	engine_give_handle(engine, transfer->easy, transfer->generation == engine->generation &&
+					   http_transfer_was_plain(transfer));
 	transfer->easy = NULL;
 
 	transfer->callback(&transfer->reply, transfer->arg);
@@ -430,9 +454,10 @@ http_engine_submit(HttpEngine *engine, const HttpRequest *request,
 								  callback, arg);
 	if (transfer == NULL)
 	{
-		engine_give_handle(engine, easy);
+		curl_easy_cleanup(easy);
 		return NULL;
 	}
+	transfer->generation = engine->generation;
 
 	if (transfer->fault == HTTP_FAULT_NONE)
 	{
@@ -461,10 +486,16 @@ http_engine_submit(HttpEngine *engine, const HttpRequest *request,
 void
 http_engine_cancel(HttpEngine *engine, HttpTransfer *transfer)
 {
+	sigset_t	signals;
+
 	if (transfer->state == HTTP_TRANSFER_CALLING)
 		return;					/* by its own callback: too late */
 	if (transfer->state == HTTP_TRANSFER_RUNNING)
+	{
+		engine_block_signals(&signals);
 		engine_set_done(engine, transfer);
+		engine_restore_signals(&signals);
+	}
 	transfer->fault = HTTP_FAULT_CANCELLED;
 	engine_deliver(engine, transfer);
 }
@@ -487,17 +518,13 @@ http_engine_free(HttpEngine *engine)
 static void
 engine_socket_action(HttpEngine *engine, curl_socket_t fd, int what)
 {
-	sigset_t	signals;
 	int			n_running;
-
-	engine_block_signals(&signals);
 
 	/*
 	 * An error here is not one transfer's and there is nobody to tell: what
 	 * it concerns ends by its timeout.
 	 */
 	(void) curl_multi_socket_action(engine->multi, fd, what, &n_running);
-	engine_restore_signals(&signals);
 }
 
 /* Tell libcurl what happened on its sockets; true if anything did. */
@@ -599,7 +626,9 @@ http_engine_run(HttpEngine *engine)
 {
 	int			round;
 	int			due;
+	sigset_t	signals;
 
+	engine_block_signals(&signals);
 	/* a step often makes the next one due at once, so look more than once */
 	for (round = 0; round < ENGINE_ROUNDS; round++)
 	{
@@ -610,6 +639,7 @@ http_engine_run(HttpEngine *engine)
 	}
 	engine_collect(engine);
 	engine_expire(engine);
+	engine_restore_signals(&signals);
 
 	/* only what is done now: a callback's submit may fail at once, forever */
 	for (due = engine->done.n; due > 0 && engine->done.first != NULL; due--)

@@ -228,6 +228,7 @@ transfer_on_send(void *arg, char *peer, char *local, int peer_port,
 {
 	HttpTransfer *transfer = arg;
 
+	transfer->n_sends++;
 	(void) peer;
 	(void) local;
 	(void) peer_port;
@@ -439,6 +440,7 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 	}
 	transfer->repeatable = strcmp(request->method, "GET") == 0;
 	transfer->connect_only = request->connect_only;
+	transfer->own_timeout = request->timeout_ms > 0;
 	if (!transfer_copy_headers(transfer, request) ||
 		!transfer_copy_body(transfer, request))
 	{
@@ -446,14 +448,11 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 		return NULL;
 	}
 
-	transfer->code = http_policy_apply(easy, options);
-	if (transfer->code == CURLE_OK)
-		transfer->code = transfer_set_callbacks(easy, transfer);
+	transfer->code = transfer_set_callbacks(easy, transfer);
 	if (transfer->code == CURLE_OK)
 		transfer->code = transfer_set_request(easy, transfer, request);
 	if (transfer->code == CURLE_OUT_OF_MEMORY)
 	{
-		curl_easy_reset(easy);
 		http_transfer_free(transfer);
 		return NULL;
 	}
@@ -466,6 +465,23 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 }
 
 /* ---- ending ---- */
+
+bool
+http_transfer_was_plain(const HttpTransfer *transfer)
+{
+	return transfer->code == CURLE_OK && transfer->fault == HTTP_FAULT_NONE &&
+		transfer->n_sends == 1 && !transfer->connect_only && !transfer->own_timeout;
+}
+
+void
+http_transfer_forget(CURL *easy)
+{
+	(void) curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *) NULL);
+	(void) curl_easy_setopt(easy, CURLOPT_URL, (char *) NULL);
+	(void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, (struct curl_slist *) NULL);
+	(void) curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (char *) NULL);
+	(void) curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) -1);
+}
 
 /* Cut the block of kept headers into the reply's array. */
 static bool

@@ -45,6 +45,7 @@ struct HttpTransfer
 	HttpCallback callback;
 	void	   *arg;
 	CURL	   *easy;
+	int			generation;		/* of the options that are on it */
 
 	/* the request: copies of our own, wiped before they are freed */
 	struct curl_slist *headers;
@@ -52,6 +53,7 @@ struct HttpTransfer
 	size_t		body_len;
 	bool		repeatable;		/* libcurl may send it a second time */
 	bool		connect_only;
+	bool		own_timeout;	/* not the engine's */
 	bool		connected;		/* connect_only: the connection stood */
 
 	/* limits as they were at submit */
@@ -66,6 +68,7 @@ struct HttpTransfer
 	int64_t		socket_us;		/* first socket made; 0: none */
 	int64_t		tls_us;			/* TLS began; 0: never */
 	int64_t		sent_us;		/* the first byte may have left; 0: none has */
+	int			n_sends;		/* how often libcurl was about to write it */
 	size_t		header_bytes;	/* of all lines, interim replies included */
 	int			n_headers;
 	HttpBuffer	header_block;	/* name NUL value NUL name NUL ... */
@@ -97,13 +100,23 @@ extern const char *http_policy_library_fault(void);
 
 /*
  * Copy a request into a new transfer on the given handle, which stays the
- * engine's.  NULL if memory is short.  A malformed request gives a transfer
- * with its fault set, not to be started.
+ * engine's and has the policy on it.  NULL if memory is short: then the handle
+ * is not to be used again.  A malformed request gives a transfer with its fault
+ * set, not to be started.
  */
 extern HttpTransfer *http_transfer_make(CURL *easy,
 										const HttpEngineOptions *options,
 										const HttpRequest *request,
 										HttpCallback callback, void *arg);
+
+/*
+ * Is its handle now as it was taken, but for the request?  libcurl counts on
+ * it, for the life of the handle, the requests that it had to write again.
+ */
+extern bool http_transfer_was_plain(const HttpTransfer *transfer);
+
+/* Let the handle forget the request. */
+extern void http_transfer_forget(CURL *easy);
 
 /* Fill transfer->reply from what happened; the handle is still needed. */
 extern void http_transfer_fill_reply(HttpTransfer *transfer);

@@ -23,7 +23,7 @@
  * has room for, since one lead may have several.  Where the first so many are
  * all of leads in work, twice as many the next time.
  */
-#define WINDOW_MIN 4
+#define WINDOW_MIN 2
 #define WINDOW_MAX 256
 
 static Statement select_horizon = {
@@ -49,16 +49,16 @@ static Statement select_connections = {
 static Statement select_rows = {
 	.sql = "SELECT c.id, q.priority, q.id, q.lead_id, q.source_id, q.sync_type, q.run_id,"
 	" q.queued_at, q.snapshot"
-	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS c(id, live, backfill, n, ord),"
+	" FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS c(id, live, backfill, n_live, n_backfill, ord),"
 	" LATERAL (("
 	" SELECT * FROM @schema@.crm_sync_queue l WHERE l.integration_id = c.id"
-	" AND l.priority = 0 AND l.id > c.live ORDER BY l.id LIMIT c.n"
+	" AND l.priority = 0 AND l.id > c.live ORDER BY l.id LIMIT c.n_live"
 	") UNION ALL ("
 	" SELECT * FROM @schema@.crm_sync_queue b WHERE b.integration_id = c.id"
-	" AND b.priority = 1 AND b.id > c.backfill ORDER BY b.id LIMIT c.n"
+	" AND b.priority = 1 AND b.id > c.backfill ORDER BY b.id LIMIT c.n_backfill"
 	")) q ORDER BY c.ord, q.priority, q.id",
-	.nargs = 4,
-	.argtypes = {UUIDARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID}
+	.nargs = 5,
+	.argtypes = {UUIDARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
 };
 
 static Statement delete_orphans = {
@@ -99,7 +99,8 @@ discover_body(void *arg)
 		if (shared_owner_index(id, worker->n_workers) != worker->index)
 			continue;
 		connection = connection_get(id);
-		connection->maybe_work = connection->stale = true;
+		connection->stale = true;
+		connection_expect_rows(connection);
 		connection->cursor[0] = connection->cursor[1] = 0;
 		connection_ready(connection);
 	}
@@ -285,7 +286,7 @@ attach_rows(void)
 		connection->n_met[priority]++;
 		connection->maybe_work = true;	/* until a claim finds nothing */
 		if (!attach_row(connection, i))
-			blocked[priority] = true;
+			blocked[priority] = connection->left_behind[priority] = true;
 		else if (!blocked[priority] && id <= worker->horizon)
 			connection->cursor[priority] = Max(connection->cursor[priority], id);
 	}
@@ -301,11 +302,13 @@ rows_wanted(Connection *connection)
 }
 
 /*
- * A window that was full and brought no lead is widened, so that a lead that
- * changes again and again while it is in work keeps no other one waiting.
+ * Where all rows were met and are attached, there is nothing to look for until
+ * somebody queues.  A window that was full and brought no lead is widened, so
+ * that a lead that changes again and again while it is in work keeps no other
+ * one waiting.
  */
 static void
-adjust_windows(List *connections)
+note_what_was_seen(List *connections)
 {
 	ListCell   *lc;
 
@@ -318,6 +321,9 @@ adjust_windows(List *connections)
 			connection->n_active < connection->max_active &&
 			connection->n_held < CONNECTION_MAX_HELD && connection->window < WINDOW_MAX;
 
+		for (int i = 0; i < 2 && connection->n_asked > 0; i++)
+			connection->seen_all[i] |= connection->n_met[i] < connection->n_asked &&
+				!connection->left_behind[i];
 		connection->window = widen ? 2 * Max(connection->window, WINDOW_MIN) : 0;
 		connection->n_asked = 0;
 		if (widen)
@@ -328,8 +334,8 @@ adjust_windows(List *connections)
 static void
 select_claims(List *connections)
 {
-	RowSet	   *claims = rowset_make(4, (Oid[]) {UUIDOID, INT8OID, INT8OID, INT4OID});
-	Datum		values[4];
+	RowSet	   *claims = rowset_make(5, (Oid[]) {UUIDOID, INT8OID, INT8OID, INT4OID, INT4OID});
+	Datum		values[5];
 	ListCell   *lc;
 
 	foreach(lc, connections)
@@ -350,18 +356,20 @@ select_claims(List *connections)
 		connection->n_before = connection->n_active;
 		connection->n_asked = rows_wanted(connection);
 		connection->n_met[0] = connection->n_met[1] = 0;
+		connection->left_behind[0] = connection->left_behind[1] = false;
 		rowset_row(claims);
 		rowset_uuid(claims, connection->id.data);
 		rowset_int8(claims, connection->cursor[0]);
 		rowset_int8(claims, connection->cursor[1]);
-		rowset_int4(claims, connection->n_asked);
+		rowset_int4(claims, connection->seen_all[0] ? 0 : connection->n_asked);
+		rowset_int4(claims, connection->seen_all[1] ? 0 : connection->n_asked);
 	}
 	if (claims->n_rows == 0)
 	{
 		SPI_processed = 0;
 		return;
 	}
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		values[i] = rowset_array(claims, i);
 	statement_execute(&select_rows, values, NULL, false, 0);
 }
@@ -401,7 +409,7 @@ claim_body(void *arg)
 	count_before_claim(connections);
 	select_claims(connections);
 	attach_rows();
-	adjust_windows(connections);
+	note_what_was_seen(connections);
 	count_after_claim(connections);
 }
 
@@ -428,7 +436,7 @@ claim_forget(List *connections)
 		Connection *connection = lfirst(lc);
 
 		connection->cursor[0] = connection->cursor[1] = 0;
-		connection->maybe_work = true;
+		connection_expect_rows(connection);
 		connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, 1000));
 	}
 }

@@ -63,7 +63,7 @@ connection_init(Connection *connection)
 													"echosync connection settings",
 													ALLOCSET_SMALL_SIZES);
 	dlist_init(&connection->jobs);
-	connection->maybe_work = true;
+	connection_expect_rows(connection);
 	connection->stale = true;
 	connection->max_active = 1;	/* until the CRM has told its limits */
 	connection->may_doubt = true;
@@ -520,6 +520,13 @@ connection_ready(Connection *connection)
 }
 
 void
+connection_expect_rows(Connection *connection)
+{
+	connection->maybe_work = true;
+	connection->seen_all[0] = connection->seen_all[1] = false;
+}
+
+void
 connection_wake_at(Connection *connection, TimestampTz when)
 {
 	if (connection->timed)
@@ -606,7 +613,7 @@ connection_wants_claim(Connection *connection)
 		if (room == 0)
 			connection_wake_at(connection, budget_next(connection->budget, 0, worker->now));
 	}
-	return connection->n_active < connection->max_active;
+	return connection->n_active < Min(connection->max_active, places_share(connection));
 }
 
 bool

@@ -272,7 +272,7 @@ connection_release_jobs(Connection *connection)
 			job_free(job);
 	}
 	connection->cursor[0] = connection->cursor[1] = 0;
-	connection->maybe_work = true;
+	connection_expect_rows(connection);
 }
 
 static void

@@ -477,7 +477,8 @@ take_hints(void)
 	{
 		Connection *connection = connection_get(&hints[i]);
 
-		connection->maybe_work = connection->stale = true;
+		connection->stale = true;
+		connection_expect_rows(connection);
 		connection_ready(connection);
 	}
 	if (all || worker->now >= worker->next_tick)

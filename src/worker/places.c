@@ -164,19 +164,25 @@ places_may_start(Connection *connection)
 }
 
 /*
- * It takes up leads now, after all that are ready have been asked: as many as
- * its share of the places can use, and half of them wait for a commit.  More
- * would come to have their turn before other connections' first.
+ * How many leads this connection may have in work: as many as its share of the
+ * places can use, and half of them wait for a commit.  More would come to have
+ * their turn before other connections' first.
  */
-void
-places_start(Connection *connection)
+int
+places_share(const Connection *connection)
 {
 	Places	   *places = places_of(connection);
 	int			n = places->n_working + places->n_joining + places->n_starting;
 
+	return Max(1, 2 * echosync_max_in_flight / Max(1, n));
+}
+
+/* It takes up leads now, after all that are ready have been asked. */
+void
+places_start(Connection *connection)
+{
 	connection->may_start = false;
-	connection->max_active = Min(connection->max_active,
-								 Max(1, 2 * echosync_max_in_flight / Max(1, n)));
+	connection->max_active = Min(connection->max_active, places_share(connection));
 }
 
 /* A connection has jobs in work from now on (1), or no more (-1). */

@@ -120,14 +120,15 @@ static Statement upsert_hours = {
 	.argtypes = {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
 };
 
-/* A row that a backend is cancelling just now is its to delete. */
+/*
+ * A row that a backend is cancelling just now is its to delete.  One that is
+ * held stays where it is: nothing updates rows of the queue.
+ */
 static Statement delete_queue = {
-	.sql = "DELETE FROM @schema@.crm_sync_queue q USING ("
-	" SELECT h.integration_id, h.priority, h.id"
-	" FROM unnest($1, $2, $3) k(integration_id, priority, id)"
+	.sql = "DELETE FROM @schema@.crm_sync_queue q WHERE q.ctid = ANY (ARRAY("
+	" SELECT h.ctid FROM unnest($1, $2, $3) k(integration_id, priority, id)"
 	" JOIN @schema@.crm_sync_queue h USING (integration_id, priority, id)"
-	" FOR UPDATE OF h SKIP LOCKED) held"
-	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id",
+	" FOR UPDATE OF h SKIP LOCKED))",
 	.nargs = 3,
 	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID}
 };
@@ -770,7 +771,7 @@ settle_finished(Job *job)
 	if (verdict == VERDICT_RELEASE || verdict == VERDICT_AGAIN)
 	{
 		connection->cursor[0] = connection->cursor[1] = 0;
-		connection->maybe_work = true;
+		connection_expect_rows(connection);
 	}
 	job_free(job);
 }

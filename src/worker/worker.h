@@ -163,6 +163,8 @@ struct Connection
 	int			n_asked;		/* rows per priority, in this claim */
 	int			n_before;		/* n_active before this claim */
 	int			n_met[2];		/* rows that this claim has brought */
+	bool		left_behind[2]; /* ... and some could not be attached */
+	bool		seen_all[2];	/* per priority: no row is there that is not attached */
 
 	bool		may_doubt;		/* intents of leads that are not in work may be in the table */
 	char	   *account;		/* crm_account of the row; NULL: not known */
@@ -268,6 +270,7 @@ extern void connections_evict(void);	/* forget those that are idle */
 extern void connections_trim(void);
 extern void connections_close(void);	/* at the process's end */
 extern void connection_ready(Connection *connection);	/* look at it this turn */
+extern void connection_expect_rows(Connection *connection); /* rows may be new */
 extern void connection_wake_at(Connection *connection, TimestampTz when);
 extern bool connections_working(void);	/* is anything in work or to be written? */
 extern bool connections_refreshing(void);	/* is a token being refreshed? */
@@ -300,6 +303,7 @@ extern void places_give_back(const Connection *connection); /* a request has end
 extern void places_decline(Connection *connection); /* what was promised is not used */
 extern bool places_keep(Connection *connection);
 extern bool places_may_start(Connection *connection);	/* false: it waits */
+extern int	places_share(const Connection *connection);
 extern void places_start(Connection *connection);
 extern void places_working(const Connection *connection, int change);
 extern void places_forget(Connection *connection);

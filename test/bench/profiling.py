@@ -86,7 +86,7 @@ def restart_with(libraries):
 def worker_loop(report):
     restart_with("echosync,pg_stat_statements")
     nginx = Nginx()
-    session = drain.prepare("bench_profile", app.USERS, drain.LEADS, nginx)
+    session = drain.prepare("bench_profile", app.USERS, drain.LEADS, nginx, drain.IN_FLIGHT)
     session.sql("CREATE EXTENSION pg_stat_statements")
     lab.configure(echosync__enabled="on", pg_stat_statements__track="all")
     drain.Counters(session).wait_for(100)
