@@ -540,6 +540,7 @@ run_ready(void)
 		if (takes_part_in_claim(connection))
 			claims = lappend(claims, connection);
 	}
+	http_engine_run(worker->engine);	/* what is to be sent goes before we claim */
 	claim_work(claims);
 	read_begin();
 }

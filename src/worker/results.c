@@ -753,10 +753,7 @@ settle_finished(Job *job)
 		connection->consecutive_failures = 0;
 	}
 	if (outcome->status == CRM_STATUS_SUCCESS)
-	{
-		connection_synced(connection);
 		stats_add(STATS_SYNCED);
-	}
 
 	connection_ready(connection);
 	if (verdict == VERDICT_RETRY)
@@ -844,6 +841,21 @@ take_other_jobs(List *jobs)
 	return leads;
 }
 
+/* That these were brought to the CRM goes with the same commit. */
+static void
+note_synced(List *jobs)
+{
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_FINISHED && job->session.outcome.status == CRM_STATUS_SUCCESS)
+			connection_synced(job->connection);
+	}
+}
+
 /*
  * Commit what waits; true if anything was done, so that the loop goes round
  * again before it sleeps.
@@ -852,9 +864,11 @@ bool
 results_commit(void)
 {
 	List	   *jobs = take_other_jobs(worker->finished);
-	List	   *connections = list_copy(worker->dirty);
+	List	   *connections;
 	bool		any = jobs != NIL || worker->to_commit != NIL || worker->finished != NIL;
 
+	note_synced(jobs);
+	connections = list_copy(worker->dirty);
 	jobs = list_concat(jobs, worker->to_commit);
 	list_free(worker->finished);
 	list_free(worker->to_commit);
