@@ -1,12 +1,16 @@
 /*
  * preview.c
- *		echosync_preview(): the requests that would be sent for a lead.
+ *		echosync_preview(): the requests that would be sent for a lead, and how
+ *		its record in the CRM is known.
  *
  * Providers are pure, so the backend runs one here, and plays the CRM: every
  * search finds nobody, every write succeeds.  What comes out is what is sent
  * for a lead that the CRM does not know, or, for a lead that is linked, what
  * has changed.  Nothing is sent and nothing is written; there is no secret in
  * it, since only the worker adds the Authorization header.
+ *
+ * Not here: a create whose fate is unknown.  Its lead is searched for again by
+ * the worker (read.c), which this does not show.
  */
 #include "postgres.h"
 
@@ -45,6 +49,17 @@ static Statement select_link = {
 	" WHERE l.integration_id = $1 AND l.lead_id = $2 AND l.source_id = $3",
 	.nargs = 3,
 	.argtypes = {UUIDOID, TEXTOID, INT4OID}
+};
+
+/* As the worker looks (read.c): records of other leads of the connection. */
+static Statement select_known = {
+	.sql = "SELECT p.crm_record_id, p.lead_id, p.payload_hash, e.crm_record_id, e.lead_id FROM (SELECT) one"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id, l.payload_hash FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = $1 AND l.phone_hash = $2 ORDER BY l.created_at LIMIT 1) p ON true"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = $1 AND l.email_hash = $3 ORDER BY l.created_at LIMIT 1) e ON true",
+	.nargs = 3,
+	.argtypes = {UUIDOID, BYTEAOID, BYTEAOID}
 };
 
 static Statement select_snapshot = {
@@ -154,6 +169,74 @@ load_link(CrmSession *session, Datum id, const char *lead_id, int source_id)
 		link_from_row(0, 1, &session->link);
 }
 
+/* How a linked lead came to its record, for people. */
+static const char *const match_words[] = {
+	[CRM_MATCH_NONE] = "linked",
+	[CRM_MATCH_CREATED] = "linked: the record was created for it",
+	[CRM_MATCH_EMAIL] = "linked: the record was found by the e-mail address",
+	[CRM_MATCH_PHONE] = "linked: the record was found by the phone number",
+	[CRM_MATCH_SHARED_PHONE] = "linked: the record was found by the phone number and has another name, so that only tags, flags and notes are added"
+};
+
+static Datum
+key_hash(const CrmSession *session, char kind, const char *key, char *isnull)
+{
+	bytea	   *hash = palloc(VARHDRSZ + LEAD_KEY_HASH_LEN);
+
+	*isnull = key == NULL ? 'n' : ' ';
+	if (key == NULL)
+		return (Datum) 0;
+	SET_VARSIZE(hash, VARHDRSZ + LEAD_KEY_HASH_LEN);
+	lead_key_hash(session->connection->integration_id, kind, key, (uint8 *) VARDATA(hash));
+	return PointerGetDatum(hash);
+}
+
+/* Has the lead that was written with this phone the same names? */
+static bool
+same_names(const CrmSession *session)
+{
+	uint8		mine[LEAD_DIGEST_SIZE];
+	bool		isnull;
+	Datum		value = spi_datum(0, 3, &isnull);
+	const uint8 *theirs;
+
+	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != LEAD_DIGEST_SIZE)
+		return false;
+	theirs = (const uint8 *) VARDATA_ANY(DatumGetByteaPP(value));
+	lead_digest(session->lead, session->connection->settings, mine);
+	return !lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME) &&
+		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
+}
+
+/* A record that was written for another lead with the same phone or e-mail. */
+static char *
+find_known(CrmSession *session, Datum id)
+{
+	Datum		values[3] = {id};
+	char		nulls[3] = {' '};
+	char	   *by_phone;
+	char	   *by_email;
+
+	values[1] = key_hash(session, 'p', session->lead->phone_key, &nulls[1]);
+	values[2] = key_hash(session, 'e', session->lead->email, &nulls[2]);
+	statement_execute(&select_known, values, nulls, true, 1);
+	by_phone = spi_text(0, 1);
+	by_email = spi_text(0, 4);
+	if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
+		return psprintf("not linked: lead %s has its phone number and lead %s its e-mail address, and they are two records; the CRM's search decides",
+						spi_text(0, 2), spi_text(0, 5));
+	if (by_phone == NULL && by_email == NULL)
+		return "not linked: the CRM is searched; one person found is updated, several leave it ambiguous_match, nobody: created";
+	session->local_match = by_email ? by_email : by_phone;
+	session->local_match_kind = by_email ? CRM_MATCH_EMAIL :
+		same_names(session) ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
+	return psprintf("not linked: lead %s has the same %s and is record %s, which is taken%s",
+					spi_text(0, by_email ? 5 : 2), by_email ? "e-mail address" : "phone number",
+					session->local_match,
+					session->local_match_kind == CRM_MATCH_SHARED_PHONE ?
+					"; the names differ, so that only tags, flags and notes are added" : "");
+}
+
 static void
 put_row(ReturnSetInfo *result, int step, const char *method, const char *url, Datum body)
 {
@@ -183,7 +266,7 @@ put_request(ReturnSetInfo *result, int step, const CrmRequest *request)
 
 /* The last row says how it ends: "-" for method, and why in the body. */
 static void
-put_end(ReturnSetInfo *result, int step, const CrmSession *session)
+put_end(ReturnSetInfo *result, int step, const CrmSession *session, const char *match)
 {
 	const CrmOutcome *outcome = &session->outcome;
 	StringInfoData out;
@@ -207,6 +290,7 @@ put_end(ReturnSetInfo *result, int step, const CrmSession *session)
 	}
 	if (session->connection->provider->experimental)
 		json_key_bool(&out, "experimental", true);
+	json_key_string(&out, "match", match);
 	json_key_string(&out, "linked_to", session->link.record_id);
 	json_object_end(&out);
 	put_row(result, step, "-", NULL, DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
@@ -228,26 +312,37 @@ play_crm(CrmSession *session)
 }
 
 static void
-run_session(ReturnSetInfo *result, CrmSession *session)
+run_session(ReturnSetInfo *result, CrmSession *session, Datum id)
 {
 	LeadFacts	facts = lead_facts(session->lead);
 	LeadRefusal refusal = lead_refusal(&facts, session->connection->settings,
 									   session->connection->provider->flags_records);
 	CrmAction	action = CRM_ACTION_DONE;
 	CrmLink		linked = session->link;
+	const char *match = NULL;
 	int			step = 1;
 
+	if (linked.record_id != NULL)
+		match = match_words[linked.match];
 	if (refusal != REFUSAL_NONE)
 		crm_skip(session, refusal);
 	else
+	{
+		if (linked.record_id == NULL)
+			match = find_known(session, id);
 		action = session->connection->provider->begin(session);
+	}
 	while (action == CRM_ACTION_SEND && step <= PREVIEW_MAX_STEPS)
 	{
 		put_request(result, step++, &session->request);
 		action = play_crm(session);
 	}
 	session->link = linked;
-	put_end(result, step, session);
+
+	/* Refused before anybody asks whose record it is. */
+	if (session->outcome.status == CRM_STATUS_SKIPPED && linked.record_id == NULL && session->local_match == NULL)
+		match = NULL;
+	put_end(result, step, session, match);
 }
 
 Datum
@@ -274,7 +369,7 @@ echosync_preview(PG_FUNCTION_ARGS)
 	session.now = GetCurrentTimestamp();
 	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id, &source_id);
 	load_link(&session, PG_GETARG_DATUM(0), lead_id, source_id);
-	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session);
+	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session, PG_GETARG_DATUM(0));
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -488,4 +488,40 @@ $t->behaviour('lofty: a create that Lofty folds into another record is not repea
 	is(scalar creates($user, 'lofty'), 1, 'still one create');
 });
 
+$t->behaviour('a preview says how the record is known, and shows what is then sent', sub {
+	my $user = $t->user(fub => 1, lofty => 1);
+	my $preview = sub { my ($crm, $lead) = @_; return $t->rows_as($user, "SELECT * FROM echosync_preview('$user->{$crm}', '$lead') ORDER BY step") };
+	my $decision = sub { my @rows = $preview->(@_); return join ' ', map({ $_->{method} } @rows), $rows[-1]{body}{status}, $rows[-1]{body}{match} // 'no word' };
+	my ($found) = agents_record($user, 'fub', phones => ['8015550501']);
+	my $linked = $t->lead($user, first_name => 'Dana', last_name => 'Holt', phone => '8015550501');
+	my $made = $t->lead($user, first_name => 'Mel', phone => '8015550502', email => 'mel@example.com');
+
+	$t->drain($user);
+	my $record = $t->link_of($user->{fub}, $made);
+	my $mark = $t->mark;
+	$t->sql_as($user, "SELECT echosync_pause('$user->{$_}')") for qw(fub lofty);
+	like($decision->('fub', $linked), qr/^- skipped linked: the record was found by the phone number$/, 'found by phone');
+	like($decision->('fub', $made), qr/^- skipped linked: the record was created for it$/, 'created');
+	is(($preview->('fub', $made))[-1]{body}{linked_to}, $record, 'and which it is');
+
+	my $new = $t->lead($user, phone => '8015550503', email => 'new@example.com');
+	like($decision->('fub', $new), qr/^GET GET GET GET POST - sent not linked: the CRM is searched; /, 'a new one: searched for');
+	my $same = $t->lead($user, first_name => 'Mel', email => 'mel@example.com');
+	like($decision->('fub', $same), qr/^GET - not foreseen not linked: lead $made has the same e-mail address and is record $record, which is taken$/, 'one that another lead is: the record is read, and then it depends');
+	my $other = $t->lead($user, first_name => 'Kim', phone => '8015550502');
+	like($decision->('fub', $other), qr/^PUT - sent not linked: lead $made has the same phone number and is record $record, .*the names differ/, 'under another name');
+	my $two = $t->lead($user, phone => '8015550501', email => 'mel@example.com');
+	like($decision->('fub', $two), qr/^GET .*POST - sent not linked: lead $linked has its phone number and lead $made its e-mail address, /, 'two records: the search decides');
+	my $dnc = $t->lead($user, phone => '8015550504', dnc => 't');
+	is($decision->($_, $dnc), '- skipped no word', "$_: one who must not be contacted is not looked for") for qw(fub lofty);
+	is(scalar $t->requests($user, $_, since => $mark), 0, "$_: nothing was sent") for qw(fub lofty);
+
+	# And that is what happens.
+	$t->sql_as($user, "SELECT echosync_resume('$user->{$_}')") for qw(fub lofty);
+	$t->drain($user);
+	is(matched_by($user, 'fub', $same), 'email', 'by e-mail');
+	is(matched_by($user, 'fub', $other), 'shared_phone', 'by a shared number');
+	is_deeply([ $t->log_lines($user, lead => $two, crm => 'fub') ], ['none skipped ambiguous_match'], 'two records: ambiguous');
+});
+
 $t->done;
