@@ -17,6 +17,7 @@
 #define LOG_BATCH 1000
 #define LOG_PAUSE_MS 100		/* between batches */
 #define LOG_EVERY_MS (60 * 60 * 1000)
+#define LOG_AGAIN_MS (60 * 1000)	/* after a batch that failed: the table was locked, say */
 
 /* Claims found at start were left by a worker that crashed: count it. */
 static Statement count_crashes = {
@@ -270,6 +271,8 @@ housekeeping_turn(void)
 
 	if (next_batch == 0 || next_batch > worker->now)
 		return;
-	(void) worker_transaction("echosync: deleting old log rows", batch_body, &more);
-	next_batch = more ? TimestampTzPlusMilliseconds(worker->now, LOG_PAUSE_MS) : 0;
+	if (!worker_transaction("echosync: deleting old log rows", batch_body, &more))
+		next_batch = TimestampTzPlusMilliseconds(worker->now, LOG_AGAIN_MS);
+	else
+		next_batch = more ? TimestampTzPlusMilliseconds(worker->now, LOG_PAUSE_MS) : 0;
 }
