@@ -10,7 +10,7 @@ CREATE FUNCTION echosync_worker_list(OUT database name, OUT pid integer, OUT sta
 COMMENT ON FUNCTION echosync_worker_list() IS 'The workers of all databases, from shared memory; counters since each worker''s start.';
 
 CREATE VIEW echosync_workers AS SELECT * FROM echosync_worker_list();
-COMMENT ON VIEW echosync_workers IS 'The processes that drain the queues. state: idle, draining, disabled (echosync.enabled is off), no_key, copy (see echosync_adopt), other_version.';
+COMMENT ON VIEW echosync_workers IS 'The processes that drain the queues. state: idle, draining, disabled (echosync.enabled is off), no_key, wrong_key, copy (see echosync_adopt), other_version.';
 
 CREATE FUNCTION echosync_shared_metrics(OUT name text, OUT labels jsonb, OUT value double precision,
                                         OUT type text, OUT help text)
@@ -69,6 +69,7 @@ COMMENT ON FUNCTION echosync_reach() IS 'Has the worker make a connection to eac
 CREATE FUNCTION echosync_doctor(OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET jit = off    -- its small queries over catalogs look costly: compiling them took a second
 AS $$
 DECLARE
     installed record;
@@ -80,7 +81,10 @@ BEGIN
 
     check_name := 'preload'; ok := installed.preloaded;
     detail := CASE WHEN ok THEN 'the library is preloaded' ELSE 'the library is not preloaded: nothing is sent' END;
-    hint := CASE WHEN NOT ok THEN 'ALTER SYSTEM SET shared_preload_libraries = ''echosync''; then restart the server (keep other libraries in the list)' END;
+    hint := CASE WHEN NOT ok THEN format('ALTER SYSTEM SET shared_preload_libraries = %s; then restart the server',
+                                         (SELECT string_agg(quote_literal(l.name), ', ')
+                                            FROM (SELECT trim(both ' "' FROM u) FROM unnest(string_to_array(current_setting('shared_preload_libraries'), ',') || 'echosync'::text) u) l(name)
+                                           WHERE l.name <> '')) END;
     RETURN NEXT;
 
     SELECT e.extversion INTO one FROM pg_extension e WHERE e.extname = 'echosync';
@@ -130,7 +134,7 @@ BEGIN
                    WHEN ok THEN 'the worker goes round its loop'
                    ELSE format('a worker has not gone round its loop for %s s although it should have', round(seconds)) END;
     hint := CASE WHEN ok THEN NULL WHEN one.workers = 0 THEN 'See the check "worker".'
-                 ELSE 'SELECT pid, state, wait_event, query FROM pg_stat_activity WHERE backend_type = ''echosync worker''; then SELECT pg_terminate_backend(pid); another one starts' END;
+                 ELSE 'SELECT pid, state, wait_event, query FROM pg_stat_activity WHERE backend_type = ''echosync worker''; then SELECT pg_terminate_backend(pid) FROM echosync_workers WHERE database = current_database(); another one starts' END;
     RETURN NEXT;
 
     FOR one IN
@@ -162,12 +166,7 @@ BEGIN
         SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there, coalesce(c.relrowsecurity AND c.relforcerowsecurity, false) AS forced,
                c.relnamespace::regnamespace AS schema, pg_get_userbyid(c.relowner) AS owner,
                has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS may_use, has_table_privilege(c.relowner, c.oid, 'SELECT') AS may_read,
-               (SELECT string_agg(v.name, ', ')
-                  FROM jsonb_each(s.mapping) m,
-                       LATERAL (SELECT jsonb_array_elements_text(CASE jsonb_typeof(m.value)
-                                    WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END)) v(name)
-                 WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = s.relation
-                                      AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped)) AS missing,
+               f.missing, f.kept, f.asked,
                (SELECT string_agg(l.relid::regclass::text, ', ')
                   FROM pg_partition_tree(s.relation) l
                  WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid
@@ -175,6 +174,24 @@ BEGIN
                (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = s.relation
                    AND t.tgname IN ('echosync_capture', 'echosync_capture_end') AND t.tgenabled IN ('O', 'A')) AS triggers
           FROM @extschema@.crm_lead_sources s LEFT JOIN pg_class c ON c.oid = s.relation
+         CROSS JOIN LATERAL (
+               -- The mapping to attach with anew.  A column that is gone is left out, to be recognised by its
+               -- usual names; one that says who must not be contacted has to be named.
+               SELECT string_agg(k.missing, ', ') AS missing, bool_or(k.asked) AS asked,
+                      jsonb_object_agg(k.field, CASE k.field WHEN 'do_not_contact' THEN k.names ELSE k.names->0 END)
+                          FILTER (WHERE k.names IS NOT NULL) AS kept
+                 FROM (SELECT n.field, string_agg(n.name, ', ') FILTER (WHERE NOT n.there) AS missing,
+                              bool_or(n.strict AND NOT n.there) AS asked,
+                              jsonb_agg(CASE WHEN n.there THEN n.name ELSE format('<the new name of %s>', n.name) END)
+                                  FILTER (WHERE n.there OR n.strict) AS names
+                         FROM (SELECT m.key, v.name, m.key IN ('do_not_contact', 'deleted_at', 'risk_score'),
+                                      EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = s.relation
+                                                 AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped)
+                                 FROM jsonb_each(s.mapping) m,
+                                      LATERAL jsonb_array_elements_text(CASE jsonb_typeof(m.value)
+                                          WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) v(name)
+                              ) n(field, name, strict, there)
+                        GROUP BY n.field) k) f
          WHERE s.attached
          ORDER BY s.id
     LOOP
@@ -193,7 +210,8 @@ BEGIN
                      WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', one.relation)
                      WHEN NOT one.may_use THEN format('GRANT USAGE ON SCHEMA %s TO %I;', one.schema, one.owner)
                      WHEN NOT one.may_read THEN format('GRANT SELECT ON %s TO %I;', one.relation, one.owner)
-                     WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L);', one.relation::text)
+                     WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L, %L);', one.relation::text, one.kept)
+                                                       || CASE WHEN one.asked THEN ' with the new name of the column, or without it: it says who must not be contacted' ELSE '' END
                      ELSE format('SELECT echosync_attach_leads(%L, %L);', one.relation::text, one.mapping) END;
         RETURN NEXT;
     END LOOP;
@@ -201,13 +219,15 @@ BEGIN
     SELECT count(*) AS total, count(*) FILTER (WHERE i.status <> 'active') AS stopped,
            string_agg(DISTINCT i.status_reason, ', ') AS reasons,
            bool_or(i.status = 'error' AND i.status_reason <> 'credential_unreadable') AS refused,
-           bool_or(i.status_reason = 'credential_unreadable') AS unreadable, bool_or(i.status = 'paused' AND i.status_reason <> 'crm_unreachable') AS resumable INTO one
+           bool_or(i.status_reason = 'credential_unreadable') AS unreadable, bool_or(i.status_reason = 'consecutive_failures') AS failing,
+           bool_or(i.status_reason = 'by_user') AS by_user INTO one
       FROM @extschema@.crm_integrations i;
     check_name := 'connections'; ok := one.stopped = 0;
     detail := format('%s of %s not active%s', one.stopped, one.total, coalesce(': ' || one.reasons, ''));
     hint := CASE WHEN ok THEN NULL
                  ELSE concat_ws('; ', 'SELECT integration_id, user_id, status, status_reason FROM echosync_status WHERE status <> ''active''',
-                      CASE WHEN one.resumable THEN 'when its cause is gone: SELECT echosync_resume(integration_id)' END,
+                      CASE WHEN one.failing THEN 'when the cause is gone: SELECT echosync_resume(integration_id) FROM echosync_status WHERE status_reason = ''consecutive_failures''' END,
+                      CASE WHEN one.by_user THEN 'what somebody paused goes on by: SELECT echosync_resume(integration_id) FROM echosync_status WHERE status_reason = ''by_user''' END,
                       CASE WHEN one.unreadable THEN 'where it is unreadable, put the key that sealed it into INTEGRATION_ENCRYPTION_KEY_PREVIOUS and SELECT pg_reload_conf(), or the user connects again' END,
                       CASE WHEN one.refused THEN 'where the credential is refused, the user connects again' END) END;
     RETURN NEXT;
@@ -222,7 +242,7 @@ BEGIN
     check_name := 'stuck'; ok := one.total = 0;
     detail := CASE WHEN ok THEN 'no connection with a live change that has waited for an hour has stood still'
                    ELSE format('%s connections are active, have a live change that has waited for an hour, and have finished no lead since', one.total) END;
-    hint := CASE WHEN NOT ok THEN 'SELECT integration_id, oldest_queued_at, last_sync_at FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at; then SELECT * FROM echosync_test_connection(integration_id) for the first' END;
+    hint := CASE WHEN NOT ok THEN 'SELECT integration_id, oldest_queued_at, last_sync_at FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at; then SELECT t.* FROM (SELECT integration_id FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at LIMIT 1) s, echosync_test_connection(s.integration_id) t' END;
     RETURN NEXT;
 
     SELECT count(*) AS credentials, count(*) FILTER (WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval '60 days') AS old,
@@ -246,7 +266,7 @@ BEGIN
     SELECT count(*) INTO n FROM @extschema@.crm_dead_letters;
     check_name := 'dead_letters'; ok := n = 0;
     detail := format('%s leads out of retries', n);
-    hint := CASE WHEN NOT ok THEN 'SELECT integration_id, error_code, count(*) FROM echosync_dead_letters GROUP BY 1, 2; then SELECT echosync_retry_failed(integration_id), or echosync_discard_failed(integration_id)' END;
+    hint := CASE WHEN NOT ok THEN 'SELECT integration_id, error_code, count(*) FROM echosync_dead_letters GROUP BY 1, 2; then SELECT echosync_retry_failed(integration_id) FROM echosync_status WHERE failed > 0, or echosync_discard_failed(integration_id) in its place' END;
     RETURN NEXT;
 
     check_name := 'statement_log'; ok := current_setting('log_statement') NOT IN ('all', 'mod');

@@ -154,6 +154,7 @@ $t->behaviour('sending that is switched off, and a backlog', sub {
 	$t->drain($user);
 	worker_is('idle|draining');
 	well($_) for qw(worker backlog stuck);
+	is(($t->rows($stuck =~ /then (SELECT .*)$/))[0]{ok}, TRUE, 'and so is the second statement');
 });
 
 $t->behaviour('a worker that does not go round: the doctor does not wait for it', sub {
@@ -165,12 +166,15 @@ $t->behaviour('a worker that does not go round: the doctor does not wait for it'
 
 		$t->lead($user);
 		$t->wait_until('the doctor notices', sub { !check('progress')->{ok} });
-		ill('progress', qr/has not gone round its loop for \d+ s although/, qr/pg_stat_activity.*pg_terminate_backend/);
+		my $hint = ill('progress', qr/has not gone round its loop for \d+ s although/, qr/pg_stat_activity.*pg_terminate_backend/);
+		is(($t->rows($hint =~ /^(SELECT .*?);/))[0]{pid}, $pid, 'what it says to type finds it');
+		$t->sql($hint =~ /then (SELECT .*?); another/);
 		ill('reach ' . $t->lofty_url, qr/nobody looked: the worker did not answer in time/, qr/"progress"/);
 		1;
 	} or fail($@);
 	kill 'CONT', $pid;
 	$t->drain($user);
+	isnt($t->wait_for_worker, $pid, 'and another one starts');
 	$t->wait_until('it goes round', sub { check('progress')->{ok} });
 	well('reach ' . $t->lofty_url);
 });
@@ -186,8 +190,21 @@ $t->behaviour('attached tables', sub {
 	$as_owner->(ill($name, qr/a trigger is missing or disabled/, qr/^SELECT echosync_attach_leads\('public.leads', /));
 	well($name);
 	$t->sql('ALTER TABLE leads RENAME notes TO remarks');
-	$as_owner->(ill($name, qr/columns no longer there: notes; its leads are held back/, qr/^SELECT echosync_attach_leads\('public.leads'\);$/));
+	$as_owner->(ill($name, qr/columns no longer there: notes; its leads are held back/, qr/^SELECT echosync_attach_leads\('public.leads', '\{.*\}'\);$/));
 	well($name);
+
+	# What somebody mapped by hand stays; what says who must not be contacted is not let go.
+	$as_owner->(q{SELECT echosync_attach_leads('public.leads', '{"notes": "source", "source": null, "do_not_contact": ["dnc"]}')});
+	$t->sql('ALTER TABLE leads RENAME dnc TO blocked; ALTER TABLE leads RENAME city TO place');
+	my $hint = ill($name, qr/columns no longer there: (?:city, dnc|dnc, city);/, qr/with the new name of the column/);
+	my ($statement) = $hint =~ /^(SELECT .*?;)/;
+	is($t->error_as(undef, $statement)->{state}, '42703', 'typed as it is, it is refused');
+	$as_owner->($statement =~ s/<the new name of dnc>/blocked/r);
+	well($name);
+	is($t->sql("SELECT mapping->>'notes' || (mapping->>'do_not_contact') || (mapping ? 'city')::text FROM crm_lead_sources WHERE attached"),
+		'source["blocked"]false', 'with the new name it is attached as before');
+	$t->sql('ALTER TABLE leads RENAME blocked TO dnc; ALTER TABLE leads RENAME place TO city');
+	$as_owner->("SELECT echosync_attach_leads('public.leads')");
 	$t->sql('ALTER TABLE leads ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY');
 	$as_owner->(ill($name, qr/forced on its owner/, qr/^ALTER TABLE public.leads NO FORCE ROW LEVEL SECURITY;$/));
 	well($name);
@@ -220,9 +237,13 @@ SQL
 $t->behaviour('connections, dead letters, tokens', sub {
 	$t->expect_violations('needless_refresh');    # the token's age is made up
 	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
-	my $hint = ill('connections', qr/1 of 2 not active: by_user/, qr/^SELECT integration_id.*echosync_resume\(integration_id\)$/);
+	my $hint = ill('connections', qr/1 of 2 not active: by_user/, qr/^SELECT integration_id/);
 	is(($t->rows($hint =~ /^(SELECT .*?);/))[0]{integration_id}, $user->{lofty}, 'what it says to type finds it');
-	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->sql($hint =~ /(SELECT echosync_resume.*)$/);
+	well('connections');
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	$t->sql("UPDATE crm_integrations SET status_reason = 'consecutive_failures' WHERE id = '$user->{lofty}'");
+	$t->sql(ill('connections', qr/1 of 2 not active: consecutive_failures/, qr/when the cause is gone: SELECT/) =~ /(SELECT echosync_resume.*)$/);
 	well('connections');
 	$t->sql("UPDATE crm_integrations SET status = 'error', status_reason = 'credential_refused' WHERE id = '$oauth->{fub}'");
 	ill('connections', qr/1 of 2 not active: credential_refused/, qr/the user connects again/);
@@ -231,8 +252,10 @@ $t->behaviour('connections, dead letters, tokens', sub {
 	$t->fault_for($user, 'lofty', { method => 'POST' }, { type => 'status', status => 400, body => {} });
 	$t->lead($user);
 	$t->drain($user);
-	ill('dead_letters', qr/1 leads out of retries/, qr/echosync_retry_failed\(integration_id\), or echosync_discard_failed/);
-	$t->sql_as($user, "SELECT echosync_discard_failed('$user->{lofty}')");
+	$hint = ill('dead_letters', qr/1 leads out of retries/, qr/echosync_retry_failed.*, or echosync_discard_failed\(integration_id\) in its place$/);
+	is(($t->rows($hint =~ /^(SELECT .*?);/))[0]{error_code}, 'http_400', 'what it says to type says why');
+	$t->sql($hint =~ /then (SELECT .*?), or/);
+	$t->drain($user);
 	well('dead_letters');
 
 	$t->sql("UPDATE crm_credentials SET updated_at = now() - interval '75 days', expires_at = now() - interval '70 days' WHERE integration_id = '$oauth->{fub}'");
@@ -269,7 +292,10 @@ $t->behaviour('no worker, and no library', sub {
 	ill('preload', qr/nothing is sent/, qr/^ALTER SYSTEM SET shared_preload_libraries = 'echosync'; then restart the server/);
 	ill('worker', qr/no worker runs in this database/, qr/echosync.databases/);
 	like(check('reach ' . $t->lofty_url)->{detail}, qr/nobody looked/, 'the rest of the checks go on');
-	$t->node->append_conf('postgresql.conf', "shared_preload_libraries = 'echosync'\n");
+	$t->node->append_conf('postgresql.conf', "shared_preload_libraries = 'auto_explain'\n");
+	$t->node->restart;
+	my $hint = ill('preload', qr/nothing is sent/, qr/^ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'echosync'; then restart the server$/);
+	$t->sql($hint =~ /^(.*?);/);
 	$t->node->restart;
 	$t->wait_for_worker;
 	well($_) for qw(preload worker);
