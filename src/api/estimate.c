@@ -14,6 +14,7 @@
 
 #include "api/estimate.h"
 #include "api/identity.h"
+#include "config/settings.h"
 #include "worker/backlog.h"
 
 PG_FUNCTION_INFO_V1(echosync_lead_seconds);
@@ -53,7 +54,10 @@ estimate_words(double seconds)
 	return psprintf("%.1f days", seconds / 86400);
 }
 
-/* Who may not see the connection is told what the settings say. */
+/*
+ * Who may not see the connection is told what the settings say.  Null while
+ * nothing is sent.
+ */
 Datum
 echosync_lead_seconds(PG_FUNCTION_ARGS)
 {
@@ -63,7 +67,7 @@ echosync_lead_seconds(PG_FUNCTION_ARGS)
 	Backlog		known;
 	Estimate	estimate;
 
-	if (provider == NULL)
+	if (provider == NULL || !echosync_enabled)
 		PG_RETURN_NULL();
 	if (!backlog_read(id, &known) || !identity_may_know(known.owner, "monitor"))
 		id = &nobody;

@@ -61,7 +61,7 @@ SELECT r.id AS run_id, r.integration_id, r.user_id, r.queued, r.skipped,
            END) e(seconds_left)
  WHERE echosync_may_see(r.user_id, 'monitor');
 COMMENT ON VIEW echosync_runs IS 'Manual runs and how far they are: done of total.';
-COMMENT ON COLUMN echosync_runs.seconds_left IS 'If each lead that is left were new, with phone and e-mail, and no live change came in between: leads, of this run and those of the connection before it, times the calls that the CRM needs, at the limit that it has told or that is set. Leads that the CRM has already are quicker. Null when finished, and while the connection is paused or its credential refused.';
+COMMENT ON COLUMN echosync_runs.seconds_left IS 'If each lead that is left were new, with phone and e-mail, and no live change came in between: leads, of this run and those of the connection before it, times the calls that the CRM needs, at the limit that it has told or that is set now. Leads that the CRM has already are quicker; connections that share the limit of one key or account make it longer. Null when finished, while the connection is paused or its credential refused, and where echosync.enabled is off.';
 COMMENT ON COLUMN echosync_runs.estimated_finish IS 'Now and seconds_left.';
 
 CREATE VIEW echosync_dead_letters WITH (security_barrier) AS

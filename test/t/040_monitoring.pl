@@ -317,6 +317,35 @@ $t->behaviour('echosync_runs and a manual sync say how long it will take', sub {
 		  . " FROM echosync_runs WHERE integration_id = '$quick->{lofty}'"), '3 3 true', 'a run that is done has nothing left');
 });
 
+$t->behaviour('the estimate follows the limit, as it is set and as the CRM tells it', sub {
+	$t->knob('lofty', 'rate_limit', 600);
+	$t->knob('lofty', 'rate_header_mode', 'none');
+	$t->knob('lofty', 'rate_limits_off', FALSE);
+	$t->configure('echosync.lofty_rate_limit' => 10);
+	my $user = $t->user(lofty => 1);
+	my $run = "FROM echosync_runs WHERE integration_id = '$user->{lofty}'";
+	my $seconds_a_lead = "SELECT round((seconds_left / nullif(total - done, 0))::numeric, 1) $run";
+
+	$t->sql("SET echosync.capture = off; INSERT INTO leads (user_id, phone, email, first_name, risk_score)"
+		  . " SELECT '$user->{id}', (8017100000 + i)::text, 'run' || i || '\@example.com', 'Run', 5 FROM generate_series(1, 100) i");
+	$t->sql_as($user, "SELECT queued FROM echosync_manual_sync('$user->{lofty}')");
+	$t->wait_for_sql("SELECT done >= 1 $run");
+	is($t->sql($seconds_a_lead), '18.9', 'three calls at ten a minute');
+	$t->configure('echosync.lofty_rate_limit' => 20);
+	is($t->sql($seconds_a_lead), '9.5', 'at twenty, half of that');
+	$t->configure('echosync.enabled' => 'off');
+	is($t->sql("SELECT seconds_left IS NULL AND estimated_finish IS NULL $run"), 't', 'while sending is switched off nobody knows');
+	$t->deconfigure('echosync.enabled');
+	$t->knob('lofty', 'rate_header_mode', 'epoch_s');
+	$t->configure('echosync.lofty_rate_limit' => 60);
+	$t->wait_for_sql("SELECT finished_at IS NOT NULL OR seconds_left / (total - done) < 0.5 $run");
+	pass('what the CRM tells counts, not what is set');
+	$t->sql_as($user, "SELECT echosync_disconnect('$user->{lofty}')");
+	$t->knob('lofty', 'rate_limits_off', TRUE);
+	$t->knob('lofty', $_) for qw(rate_limit rate_header_mode);
+	$t->configure('echosync.lofty_rate_limit' => 1000000);
+});
+
 $t->behaviour('old log rows go in small batches, the rest stays, and nobody waits', sub {
 	my $user = $t->user(lofty => 1);
 	my $old = sub { return $t->sql("SELECT count(*) FROM crm_sync_logs WHERE lead_id = 'old'") };
