@@ -64,7 +64,12 @@ static void
 claim_release(Job *job)
 {
 	if (--job->claim->n_left == 0)
-		worker_list_append(&worker->claims_done, job->claim);
+	{
+		if (job->claim->deleted)
+			pfree(job->claim);
+		else
+			worker_list_append(&worker->claims_done, job->claim);
+	}
 	job->claim = NULL;
 }
 

@@ -682,6 +682,7 @@ echosync_worker_main(Datum arg)
 			long		ms = sleep_ms();
 
 			stats_sleep(ms);
+			(void) pgstat_report_stat(true);
 			report_waiting();
 			(void) WaitEventSetWait(set, ms, &event, 1, wait_event(WAIT_WORKER));
 			ResetLatch(MyLatch);

@@ -182,7 +182,6 @@ mark_claimed(void)
 		rowset_text(keys, job->lead_id);
 		rowset_int4(keys, job->source_id);
 	}
-	results_drop_claims();
 	if (keys->n_rows == 0)
 		return;
 	claim = insert_claim(keys);

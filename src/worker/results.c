@@ -635,13 +635,40 @@ write_connections(Results *results)
 	}
 }
 
-void
-results_drop_claims(void)
+/* Claims all of whose leads that are still in work have their outcome now. */
+static List *
+claims_ending(List *jobs)
 {
-	RowSet	   *ids = rowset_make(1, (Oid[]) {INT8OID});
+	List	   *claims = NIL;
 	ListCell   *lc;
 
-	foreach(lc, worker->claims_done)
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->claim != NULL)
+			job->claim->n_ending = 0;
+	}
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_FINISHED && job->claim != NULL &&
+			++job->claim->n_ending == job->claim->n_left)
+			claims = lappend(claims, job->claim);
+	}
+	return claims;
+}
+
+/* Delete claims that have ended, and these. */
+static void
+drop_claims(List *ending)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {INT8OID});
+	List	   *claims = list_concat_copy(worker->claims_done, ending);
+	ListCell   *lc;
+
+	foreach(lc, claims)
 	{
 		rowset_row(ids);
 		rowset_int8(ids, ((Claim *) lfirst(lc))->id);
@@ -687,7 +714,7 @@ results_body(void *arg)
 	rowset_execute(results->runs, &update_runs);
 	rowset_execute(results->queue, &delete_queue);
 	write_connections(results);
-	results_drop_claims();
+	drop_claims(claims_ending(results->jobs));
 }
 
 /* After the commit: the job goes on, waits, or ends. */
@@ -788,6 +815,8 @@ commit_group(List *jobs, List *connections)
 	worker->now = GetCurrentTimestamp();
 	worker->commit_us = worker->now - begun_at;
 	forget_claims(n_claims);
+	foreach(lc, claims_ending(jobs))
+		((Claim *) lfirst(lc))->deleted = true;
 	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);

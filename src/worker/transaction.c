@@ -91,7 +91,7 @@ worker_transaction(const char *activity, TransactionBody body, void *arg)
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
-	pgstat_report_stat(true);
+	(void) pgstat_report_stat(false);	/* at most once a second; main.c, before it sleeps */
 	pgstat_report_activity(STATE_IDLE, NULL);
 	return ok;
 }

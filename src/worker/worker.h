@@ -91,6 +91,8 @@ typedef struct Claim
 {
 	int64		id;
 	int			n_left;
+	int			n_ending;		/* of these, whose outcome is being committed */
+	bool		deleted;		/* the row is gone */
 } Claim;
 
 typedef struct Job
@@ -327,7 +329,6 @@ extern void count_after_claim(List *connections);
 
 /* results.c: writing down what happened */
 extern bool results_commit(void);
-extern void results_drop_claims(void);	/* in a transaction */
 
 /* housekeeping.c: after a crash, before an end, and once an hour */
 extern void housekeeping_recover(void);
