@@ -72,6 +72,7 @@ CREATE FUNCTION echosync_doctor(OUT check_name text, OUT ok boolean, OUT detail 
     SET jit = off    -- its small queries over catalogs look costly: compiling them took a second
 AS $$
 DECLARE
+    standby CONSTANT boolean := pg_is_in_recovery();    -- has no worker, and needs none
     installed record;
     one record;
     seconds double precision;
@@ -115,8 +116,9 @@ BEGIN
     SELECT count(*) AS workers, string_agg(DISTINCT w.state, ', ') AS states,
            max(w.last_error) AS last_error INTO one
       FROM @extschema@.echosync_worker_list() w WHERE w.database = current_database();
-    check_name := 'worker'; ok := one.workers > 0 AND one.states NOT IN ('copy', 'no_key', 'wrong_key', 'other_version', 'disabled');
-    detail := CASE WHEN one.workers = 0 THEN 'no worker runs in this database'
+    check_name := 'worker'; ok := standby OR one.workers > 0 AND one.states NOT IN ('copy', 'no_key', 'wrong_key', 'other_version', 'disabled');
+    detail := CASE WHEN standby THEN 'this server is a standby: its primary sends'
+                   WHEN one.workers = 0 THEN 'no worker runs in this database'
                    ELSE format('%s running, state %s%s', one.workers, one.states,
                                coalesce('; last error: ' || one.last_error, '')) END;
     hint := CASE WHEN ok THEN NULL
@@ -128,8 +130,9 @@ BEGIN
     RETURN NEXT;
 
     SELECT m.value INTO seconds FROM @extschema@.echosync_shared_metrics() m WHERE m.name = 'echosync_worker_progress_seconds';
-    check_name := 'progress'; ok := coalesce(seconds, 'Infinity') < 10;
-    detail := CASE WHEN seconds IS NULL THEN 'unknown: the library is not preloaded'
+    check_name := 'progress'; ok := standby OR coalesce(seconds, 'Infinity') < 10;
+    detail := CASE WHEN standby THEN 'a standby has no worker'
+                   WHEN seconds IS NULL THEN 'unknown: the library is not preloaded'
                    WHEN one.workers = 0 THEN format('no worker has gone round its loop for %s s', round(seconds))
                    WHEN ok THEN 'the worker goes round its loop'
                    ELSE format('a worker has not gone round its loop for %s s although it should have', round(seconds)) END;
@@ -144,7 +147,7 @@ BEGIN
           FROM @extschema@.echosync_reach() r
     LOOP
         check_name := format('reach %s', one.url);
-        ok := coalesce(one.ok, false) OR NOT one.used;
+        ok := coalesce(one.ok, standby) OR NOT one.used;
         detail := CASE WHEN one.ok IS NULL THEN format('nobody looked: %s', one.detail)
                        WHEN NOT one.ok AND NOT one.used THEN format('%s; no connection uses it', one.detail)
                        ELSE one.detail END;
@@ -331,10 +334,11 @@ samples(name, labels, value, type, help) AS (
       FROM crm_credentials c WHERE c.expires_at IS NOT NULL
     UNION ALL
     SELECT 'echosync_worker_up', '{}', (count(w.pid) > 0)::int::float8,
-           'gauge', 'Does a worker run in this database?'
-      FROM echosync_worker_list() w WHERE w.database = current_database()
+           'gauge', 'Does a worker run in this database? Not told by a standby.'
+      FROM echosync_worker_list() w WHERE w.database = current_database() HAVING NOT pg_is_in_recovery()
     UNION ALL
     SELECT m.name, m.labels, m.value, m.type, m.help FROM echosync_shared_metrics() m
+     WHERE m.name <> 'echosync_worker_progress_seconds' OR NOT pg_is_in_recovery()
 )
 SELECT s.name, s.labels, s.value, s.type, s.help FROM samples s, allowed WHERE allowed.yes;
 COMMENT ON VIEW echosync_metrics IS 'Numbers for a monitoring system, in Prometheus'' terms: name, labels, value, type, help. A histogram is its rows _bucket, _sum and _count. For level monitor.';

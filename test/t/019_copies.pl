@@ -85,6 +85,9 @@ $t->behaviour('a standby is silent; promoted it goes on, with nothing lost or do
 	$t->wait_until('some are sent', sub { $t->n_records($users[0], 'lofty') > 8 });
 	is($standby->sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'echosync%'"), '0', 'the standby has no worker');
 	is($standby->sql('SELECT count(*) FROM echosync_workers'), '0', 'and says so');
+	is($standby->sql("SELECT string_agg(check_name, ' ') FROM echosync_doctor() WHERE NOT ok AND check_name ~ '^(preload|worker|progress|reach)'"), '', 'which is no complaint of the doctor');
+	is($standby->sql("SELECT count(*) FROM echosync_metrics WHERE name ~ '^echosync_worker'"), '0', 'and fires no alert');
+	is($standby->sql('SELECT sum(queued) = (SELECT count(*) FROM crm_sync_queue) FROM echosync_status'), 't', 'what waits is known');
 	cmp_ok($standby->sql('SELECT count(*) FROM crm_sync_logs'), '>', 0, 'its rows can be read');
 	like($standby->error_as($users[0], "SELECT * FROM echosync_test_connection('$users[0]{lofty}')")->{message}, qr/worker|recovery|read-only/,
 		'a call that needs a worker fails');

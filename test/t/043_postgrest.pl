@@ -79,6 +79,7 @@ $t->behaviour('a lead inserted through the API is sent; sync, runs, logs, previe
 	is(as($user, 'GET', "/echosync_runs?run_id=eq.$run")->{body}[0]{done}, 1, 'the run is done');
 	$r = as($user, 'GET', "/rpc/echosync_sync_logs?id=$user->{lofty}&max_rows=10");
 	is_deeply([ map { "$_->{lead_id} $_->{status}" } @{ $r->{body} } ], ["$id success"], 'GET integrations/:id/logs');
+	is_deeply(as($user, 'GET', "/rpc/echosync_sync_logs?id=$user->{lofty}&before_id=$r->{body}[0]{id}")->{body}, [], 'its next page');
 	is(as($user, 'GET', '/rpc/echosync_sync_logs')->{body}[0]{lead_id}, "$id", 'GET logs');
 	is(as($user, 'GET', '/rpc/echosync_sync_logs?status={failed,skipped}')->{body}[0], undef, 'by status');
 	is(as($user, 'GET', "/echosync_status")->{body}[0]{queued}, 0, 'status');
@@ -138,6 +139,10 @@ $t->behaviour('who is nobody, and who has not been granted anything', sub {
 	is($rest->request('POST', '/rpc/echosync_connect', claims => claims($user), body => { crm_type => 'lofty', key => 'x' })->{status}, 404,
 		'an argument that the function does not have: 404');
 	is($rest->request('GET', '/echosync_metrics', claims => claims($user))->{body}[0], undef, 'metrics: not for users');
+	$t->sql(q{CREATE ROLE watcher NOLOGIN; GRANT watcher TO authenticator; SELECT echosync_grant('watcher', 'monitor')});
+	my $metrics = $rest->request('GET', '/echosync_metrics', claims => { role => 'watcher' });
+	is_deeply([ map { $_->{value} } grep { $_->{name} eq 'echosync_worker_up' } @{ $metrics->{body} } ], [1], 'metrics: for level monitor');
+	is(scalar(grep { !$_->{ok} } @{ $rest->request('GET', '/rpc/echosync_doctor', claims => { role => 'watcher' })->{body} }), 0, 'the doctor too, by GET');
 });
 
 $t->done;
