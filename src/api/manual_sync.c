@@ -25,6 +25,7 @@
 #include "api/enqueue.h"
 #include "api/estimate.h"
 #include "api/identity.h"
+#include "config/settings.h"
 #include "db/lead_sources.h"
 #include "worker/backlog.h"
 #include "worker/shared.h"
@@ -306,6 +307,13 @@ tell_expected_time(const ManualRun *run)
 				(errmsg("%lld leads queued", (long long) leads),
 				 errdetail("The connection is not active: they wait."),
 				 errhint("See echosync_status.status_reason; echosync_resume() goes on sending.")));
+		return;
+	}
+	if (!echosync_enabled)
+	{
+		ereport(NOTICE,
+				(errmsg("%lld leads queued", (long long) leads),
+				 errdetail("Sending is switched off by echosync.enabled: they wait.")));
 		return;
 	}
 	estimate_lead(provider, id, &estimate);

@@ -11,7 +11,7 @@ CREATE FUNCTION echosync_preview(id uuid, lead_id text,
     RETURNS SETOF record
     LANGUAGE c STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION echosync_preview(uuid, text) IS 'The requests that would be sent for a lead now, if the CRM knew nobody like it; nothing is sent, no secret is shown. The last row, with method -, says how it ends.';
+COMMENT ON FUNCTION echosync_preview(uuid, text) IS 'The requests that would be sent for a lead now, if the CRM knew nobody like it; nothing is sent, no secret is shown. The last row, with method -, says how it ends and how the record of the lead is known.';
 
 CREATE FUNCTION echosync_webhook_lead_created(jsonb) RETURNS jsonb
     LANGUAGE c VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

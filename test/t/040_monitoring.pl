@@ -323,18 +323,25 @@ $t->behaviour('the estimate follows the limit, as it is set and as the CRM tells
 	$t->knob('lofty', 'rate_limits_off', FALSE);
 	$t->configure('echosync.lofty_rate_limit' => 10);
 	my $user = $t->user(lofty => 1);
+	my $other = $t->user(lofty => 1);
+	my $late = $t->sql("SET echosync.capture = off; INSERT INTO leads (user_id, phone, risk_score) VALUES ('$other->{id}', '8017999999', 5) RETURNING id");
 	my $run = "FROM echosync_runs WHERE integration_id = '$user->{lofty}'";
-	my $seconds_a_lead = "SELECT round((seconds_left / nullif(total - done, 0))::numeric, 1) $run";
+	my $seconds_a_lead = "SELECT round((seconds_left / nullif(total - done, 0))::numeric) $run";
 
 	$t->sql("SET echosync.capture = off; INSERT INTO leads (user_id, phone, email, first_name, risk_score)"
 		  . " SELECT '$user->{id}', (8017100000 + i)::text, 'run' || i || '\@example.com', 'Run', 5 FROM generate_series(1, 100) i");
 	$t->sql_as($user, "SELECT queued FROM echosync_manual_sync('$user->{lofty}')");
 	$t->wait_for_sql("SELECT done >= 1 $run");
-	is($t->sql($seconds_a_lead), '18.9', 'three calls at ten a minute');
+	is($t->sql($seconds_a_lead), '19', 'three calls at ten a minute');
 	$t->configure('echosync.lofty_rate_limit' => 20);
-	is($t->sql($seconds_a_lead), '9.5', 'at twenty, half of that');
+	is($t->sql($seconds_a_lead), '9', 'at twenty, half of that');
 	$t->configure('echosync.enabled' => 'off');
 	is($t->sql("SELECT seconds_left IS NULL AND estimated_finish IS NULL $run"), 't', 'while sending is switched off nobody knows');
+	my ($out, $said) = ('', '');
+	IPC::Run::run([ 'psql', '-XAtq', '-d', $t->node->connstr('postgres') . ' user=app', '-f', '-' ],
+		'<', \"SET echosync.user_id = '$other->{id}'; SELECT queued FROM echosync_manual_sync('$other->{lofty}', ARRAY['$late'])",
+		'>', \$out, '2>', \$said);
+	like($said, qr/NOTICE:  1 leads queued\nDETAIL:  Sending is switched off by echosync.enabled: they wait\./, 'nor does a manual sync');
 	$t->deconfigure('echosync.enabled');
 	$t->knob('lofty', 'rate_header_mode', 'epoch_s');
 	$t->configure('echosync.lofty_rate_limit' => 60);
