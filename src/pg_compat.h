@@ -12,6 +12,7 @@
 #ifndef ECHOSYNC_PG_COMPAT_H
 #define ECHOSYNC_PG_COMPAT_H
 
+#include "access/genam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
@@ -99,6 +100,12 @@ compat_wait_event(uint32 *cached, const char *name)
 /* 18: said before a declaration, not behind it. */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
+#endif
+
+/* 18: a scan of an index may count what it does. */
+#if PG_VERSION_NUM < 180000
+#define index_beginscan(table, index, snapshot, instrument, nkeys, norderbys) \
+	((index_beginscan) ((table), (index), (snapshot), (nkeys), (norderbys)))
 #endif
 
 /* 18: the bytes of Base64 are uint8, its text is char. */

@@ -48,6 +48,7 @@
 #include "api/capture.h"
 #include "api/enqueue.h"
 #include "db/lead_columns.h"
+#include "db/queue_find.h"
 #include "config/settings.h"
 #include "crm/phone.h"
 #include "pg_compat.h"
@@ -56,6 +57,15 @@ PG_FUNCTION_INFO_V1(echosync_capture);
 
 /* Notes gathered before they are written although the statement goes on. */
 #define CAPTURE_FLUSH_NOTES 5000
+
+/*
+ * How much of a connection's queue is looked through for leads that are gone:
+ * so many of its newest entries, and so many more for each of the leads.  That
+ * is about a millisecond for one lead, whatever the backlog, and for many what
+ * the rest of the trigger costs.
+ */
+#define CANCEL_LOOK_AT 10000
+#define CANCEL_LOOK_AT_FOR_EACH 50
 
 /* A mapped column of one relation. */
 typedef struct CaptureColumn
@@ -134,27 +144,24 @@ static Statement select_source = {
  * (the worker, committing their outcome) are left to the worker, which finds
  * the lead gone by itself; so are rows of a run, whose count it keeps.
  */
-static Statement cancel_gone = {
-	.sql = "WITH gone AS ("
-	" SELECT DISTINCT i.id, i.crm_type, g.user_id, g.lead_id, g.source_id"
-	" FROM unnest($1, $2, $3) AS g(user_id, lead_id, source_id)"
-	" JOIN @schema@.crm_integrations i ON i.user_id = g.user_id"
-	"), held AS ("
-	" SELECT q.integration_id, q.priority, q.id FROM gone"
-	" JOIN @schema@.crm_sync_queue q ON q.integration_id = gone.id AND q.lead_id = gone.lead_id"
-	" AND q.source_id = gone.source_id WHERE q.run_id IS NULL"
+static Statement cancel_rows = {
+	.sql = "WITH held AS ("
+	" SELECT q.integration_id, q.priority, q.id"
+	" FROM unnest($1, $2, $3) k(integration_id, priority, id)"
+	" JOIN @schema@.crm_sync_queue q USING (integration_id, priority, id)"
+	" WHERE q.run_id IS NULL"
 	" FOR UPDATE OF q SKIP LOCKED"
 	"), cancelled AS ("
 	" DELETE FROM @schema@.crm_sync_queue q USING held"
 	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id"
-	" RETURNING q.integration_id, q.lead_id, q.sync_type, q.queued_at"
+	" RETURNING q.integration_id, q.user_id, q.lead_id, q.sync_type, q.queued_at"
 	") INSERT INTO @schema@.crm_sync_logs"
 	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
-	" SELECT DISTINCT ON (c.integration_id, c.lead_id) c.integration_id, gone.user_id, gone.crm_type,"
+	" SELECT DISTINCT ON (c.integration_id, c.lead_id) c.integration_id, c.user_id, i.crm_type,"
 	" c.lead_id, c.sync_type, 'none', 'skipped', 'lead_deleted', c.queued_at"
-	" FROM cancelled c JOIN gone ON gone.id = c.integration_id AND gone.lead_id = c.lead_id",
+	" FROM cancelled c JOIN @schema@.crm_integrations i ON i.id = c.integration_id",
 	.nargs = 3,
-	.argtypes = {TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
+	.argtypes = {UUIDARRAYOID, INT2ARRAYOID, INT8ARRAYOID}
 };
 
 static void
@@ -804,11 +811,88 @@ queue_changed(const CaptureNote *set, int n)
 	enqueue_write(enqueue);
 }
 
+/* Rows that are to be cancelled, and whose are being looked for. */
+typedef struct Cancelled
+{
+	pg_uuid_t	integration;
+	int			source_id;
+	RowSet	   *rows;			/* integration, priority, id */
+} Cancelled;
+
+static void
+cancel_row(const QueueFound *row, void *arg)
+{
+	Cancelled  *cancelled = arg;
+
+	if (row->source_id != cancelled->source_id)
+		return;
+	rowset_row(cancelled->rows);
+	rowset_uuid(cancelled->rows, cancelled->integration.data);
+	rowset_int2(cancelled->rows, row->priority);
+	rowset_int8(cancelled->rows, row->id);
+}
+
+/* Find what waits for leads of one user and source, with each connection. */
+static void
+find_gone(CaptureNote **gone, int n, Cancelled *cancelled)
+{
+	const TargetList *list = targets_of_user(gone[0]->user_id);
+	int			n_targets = list->n;
+	pg_uuid_t  *integrations = palloc(sizeof(pg_uuid_t) * (n_targets + 1));
+	LeadSet    *leads = lead_set_make();
+
+	/* The list may be gone when tables are opened. */
+	for (int t = 0; t < n_targets; t++)
+		memcpy(integrations[t].data, list->targets[t].id, UUID_LEN);
+	for (int i = 0; i < n; i++)
+		lead_set_add(leads, gone[i]->lead_id);
+	cancelled->source_id = gone[0]->source_id;
+	for (int t = 0; t < n_targets; t++)
+	{
+		cancelled->integration = integrations[t];
+		queue_find_newest(&integrations[t], leads,
+						  CANCEL_LOOK_AT + (int64) n * CANCEL_LOOK_AT_FOR_EACH,
+						  cancel_row, cancelled);
+	}
+}
+
+static int
+compare_notes(const void *a, const void *b)
+{
+	const CaptureNote *one = *(CaptureNote *const *) a;
+	const CaptureNote *other = *(CaptureNote *const *) b;
+
+	if (one->source_id != other->source_id)
+		return one->source_id < other->source_id ? -1 : 1;
+	return one->user_id == other->user_id ? 0 : strcmp(one->user_id, other->user_id);
+}
+
+/* The notes that a lead is gone, those of one user and source together. */
+static int
+sort_gone(CaptureNote *set, int n, CaptureNote **gone)
+{
+	int			n_gone = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (set[i].gone && set[i].lead_id != NULL)
+			gone[n_gone++] = &set[i];
+	}
+	qsort(gone, n_gone, sizeof(CaptureNote *), compare_notes);
+	return n_gone;
+}
+
+/*
+ * Cancel what waits for leads that are gone, as far as it is found.  The newest
+ * first: to the oldest the worker comes soon, and finds their leads gone.
+ */
 static void
 cancel_deleted(CaptureNote *set, int n)
 {
-	RowSet	   *gone = rowset_make(3, (Oid[]) {TEXTOID, TEXTOID, INT4OID});
+	CaptureNote **gone;
 	int			n_gone = 0;
+	int			end;
+	Cancelled	cancelled;
 	SavedUser	saved;
 
 	for (int i = 0; i < n; i++)
@@ -817,18 +901,21 @@ cancel_deleted(CaptureNote *set, int n)
 		return;
 	if (n_gone < n)
 		drop_moved(set, n);
-	for (int i = 0; i < n; i++)
+	gone = palloc(n_gone * sizeof(CaptureNote *));
+	n_gone = sort_gone(set, n, gone);
+	cancelled.rows = rowset_make(3, (Oid[]) {UUIDOID, INT2OID, INT8OID});
+	for (int first = 0; first < n_gone; first = end)
 	{
-		if (!set[i].gone || set[i].lead_id == NULL)
-			continue;
-		rowset_row(gone);
-		rowset_text(gone, set[i].user_id);
-		rowset_text(gone, set[i].lead_id);
-		rowset_int4(gone, set[i].source_id);
+		end = first + 1;
+		while (end < n_gone && compare_notes(&gone[first], &gone[end]) == 0)
+			end++;
+		find_gone(gone + first, end - first, &cancelled);
 	}
+	if (cancelled.rows->n_rows == 0)
+		return;
 	SPI_connect();
 	db_become_owner(&saved);
-	rowset_execute(gone, &cancel_gone);
+	rowset_execute(cancelled.rows, &cancel_rows);
 	db_restore_user(&saved);
 	SPI_finish();
 }

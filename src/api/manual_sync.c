@@ -5,7 +5,7 @@
  * Leads are read through a cursor, as the owner of their table in a
  * security-restricted operation, and queued in batches, so that memory is
  * bounded whatever the number of leads.  A lead that waits already is not
- * queued twice.
+ * queued twice: what waits is kept as eight bytes a lead.
  */
 #include "postgres.h"
 
@@ -27,6 +27,7 @@
 #include "api/identity.h"
 #include "config/settings.h"
 #include "db/lead_sources.h"
+#include "db/queue_find.h"
 #include "worker/backlog.h"
 #include "worker/shared.h"
 
@@ -55,12 +56,13 @@ static Statement update_run = {
 	.argtypes = {INT8OID, INT8OID, INT8OID}
 };
 
-static Statement select_waiting = {
-	.sql = "SELECT DISTINCT lead_id FROM @schema@.crm_sync_queue"
-	" WHERE integration_id = $1 AND lead_id = ANY ($2) AND source_id = $3",
-	.nargs = 3,
-	.argtypes = {UUIDOID, TEXTARRAYOID, INT4OID}
-};
+/* Leads that wait, by the hash of source and id; sorted once all are there. */
+typedef struct Waiting
+{
+	uint64	   *hashes;
+	int64		n;
+	int64		capacity;
+} Waiting;
 
 typedef struct ManualRun
 {
@@ -68,7 +70,9 @@ typedef struct ManualRun
 	bool		active;			/* is its connection? */
 	Enqueue    *enqueue;
 	ArrayType  *lead_ids;		/* NULL: all */
+	LeadSet    *asked;			/* the same as a set */
 	HTAB	   *found;			/* of the asked-for ids; NULL without any */
+	Waiting		waiting;
 	int64		n_skipped;
 } ManualRun;
 
@@ -80,46 +84,53 @@ load_target(ManualRun *run, Datum id)
 	run->active = strcmp(spi_text(0, 5), "active") == 0;
 }
 
-/* Which of these leads wait already?  Sets lead_ids[i] to NULL for them. */
-static void
-leave_out_waiting(ManualRun *run, int source_id, char **lead_ids, int n)
+static uint64
+waiting_hash(const char *lead_id, int len, int source_id)
 {
-	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
-	Datum		values[3];
-	HTAB	   *waiting;
-	HASHCTL		control = {0};
+	return hash_bytes_extended((const unsigned char *) lead_id, len, source_id);
+}
 
-	for (int i = 0; i < n; i++)
-	{
-		rowset_row(ids);
-		rowset_text(ids, lead_ids[i]);
-	}
-	values[0] = UUIDPGetDatum((pg_uuid_t *) run->target.id);
-	values[1] = rowset_array(ids, 0);
-	values[2] = Int32GetDatum(source_id);
-	statement_execute(&select_waiting, values, NULL, false, 0);
-	if (SPI_processed == 0)
-		return;
-	control.keysize = sizeof(uint64);
-	control.entrysize = sizeof(uint64);
-	control.hcxt = CurrentMemoryContext;
-	waiting = hash_create("echosync waiting", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *id = spi_text(i, 1);
-		uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) id, strlen(id), 0));
+static void
+note_waiting(const QueueFound *row, void *arg)
+{
+	Waiting    *waiting = arg;
 
-		(void) hash_search(waiting, &hash, HASH_ENTER, NULL);
-	}
-	for (int i = 0; i < n; i++)
+	if (waiting->n == waiting->capacity)
 	{
-		uint64		hash = DatumGetUInt64(hash_any_extended((unsigned char *) lead_ids[i],
-															strlen(lead_ids[i]), 0));
-
-		if (hash_search(waiting, &hash, HASH_FIND, NULL) != NULL)
-			lead_ids[i] = NULL;
+		waiting->capacity *= 2;
+		waiting->hashes = repalloc_huge(waiting->hashes, waiting->capacity * sizeof(uint64));
 	}
-	hash_destroy(waiting);
+	waiting->hashes[waiting->n++] = waiting_hash(row->lead_id, row->lead_id_len, row->source_id);
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+	uint64		one = *(const uint64 *) a;
+	uint64		other = *(const uint64 *) b;
+
+	return one < other ? -1 : one > other;
+}
+
+/* Which leads wait already, of those that are asked for? */
+static void
+find_waiting(ManualRun *run)
+{
+	Waiting    *waiting = &run->waiting;
+
+	waiting->capacity = 64;
+	waiting->hashes = palloc(waiting->capacity * sizeof(uint64));
+	queue_find_all((pg_uuid_t *) run->target.id, run->asked, note_waiting, waiting);
+	qsort(waiting->hashes, waiting->n, sizeof(uint64), compare_hashes);
+}
+
+static bool
+lead_waits(const ManualRun *run, const char *lead_id, int source_id)
+{
+	const Waiting *waiting = &run->waiting;
+	uint64		hash = waiting_hash(lead_id, strlen(lead_id), source_id);
+
+	return bsearch(&hash, waiting->hashes, waiting->n, sizeof(uint64), compare_hashes) != NULL;
 }
 
 static void
@@ -164,10 +175,9 @@ queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint6
 				(errmsg_plural("%d lead was skipped: its id is longer than %d bytes",
 							   "%d leads were skipped: their ids are longer than %d bytes",
 							   n_long, n_long, LEAD_ID_MAX)));
-	leave_out_waiting(run, source->id, lead_ids, kept);
 	for (int i = 0; i < kept; i++)
 	{
-		if (lead_ids[i] == NULL ||
+		if (lead_waits(run, lead_ids[i], source->id) ||
 			enqueue_lead(run->enqueue, &run->target, lead_ids[i], source->id,
 						 &facts[i], (Datum) 0) != REFUSAL_NONE)
 			run->n_skipped++;
@@ -251,19 +261,32 @@ refuse_missing(ManualRun *run)
 	enqueue_write(run->enqueue);
 }
 
-/* An id that is asked for and can be no lead's. */
+/* What is asked for, as a set and to be ticked off. */
 static void
-check_ids(ArrayType *lead_ids)
+take_asked(ManualRun *run, ArrayType *lead_ids)
 {
+	HASHCTL		control = {0};
 	Datum	   *ids;
 	bool	   *nulls;
 	int			n;
 
+	control.keysize = sizeof(uint64);
+	control.entrysize = sizeof(uint64);
+	control.hcxt = CurrentMemoryContext;
+	run->lead_ids = lead_ids;
+	run->found = hash_create("echosync found", 256, &control,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	run->asked = lead_set_make();
 	deconstruct_array(lead_ids, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
-		if (!nulls[i])
-			lead_id_require(TextDatumGetCString(ids[i]));
+		char	   *id;
+
+		if (nulls[i])
+			continue;
+		id = TextDatumGetCString(ids[i]);
+		lead_id_require(id);
+		lead_set_add(run->asked, id);
 	}
 }
 
@@ -334,7 +357,6 @@ Datum
 echosync_manual_sync(PG_FUNCTION_ARGS)
 {
 	ManualRun	run = {0};
-	HASHCTL		control = {0};
 	TupleDesc	desc;
 	Datum		values[3];
 	bool		nulls[3] = {false, false, false};
@@ -351,15 +373,8 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 	db_use_extension();
 	load_target(&run, PG_GETARG_DATUM(0));
 	if (!PG_ARGISNULL(1))
-	{
-		run.lead_ids = PG_GETARG_ARRAYTYPE_P(1);
-		check_ids(run.lead_ids);
-		control.keysize = sizeof(uint64);
-		control.entrysize = sizeof(uint64);
-		control.hcxt = CurrentMemoryContext;
-		run.found = hash_create("echosync found", 256, &control,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
+		take_asked(&run, PG_GETARG_ARRAYTYPE_P(1));
+	find_waiting(&run);
 	run.enqueue = enqueue_begin("manual", run.lead_ids == NULL ? 1 : 0,
 								start_run(&run.target));
 	foreach(lc, lead_sources_load())

@@ -31,6 +31,7 @@
 #include "crm/json.h"
 #include "db/lead_sources.h"
 #include "db/link.h"
+#include "db/queue_find.h"
 #include "db/statement.h"
 
 PG_FUNCTION_INFO_V1(echosync_preview);
@@ -64,10 +65,9 @@ static Statement select_known = {
 
 static Statement select_snapshot = {
 	.sql = "SELECT q.snapshot FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id = $1 AND q.lead_id = $2 AND q.snapshot IS NOT NULL"
-	" ORDER BY q.id DESC LIMIT 1",
-	.nargs = 2,
-	.argtypes = {UUIDOID, TEXTOID}
+	" WHERE q.integration_id = $1 AND q.priority = $2 AND q.id = $3 AND q.snapshot IS NOT NULL",
+	.nargs = 3,
+	.argtypes = {UUIDOID, INT2OID, INT8OID}
 };
 
 /* The CRM's names for custom fields are not known here: take the labels. */
@@ -125,12 +125,37 @@ read_source(const LeadSource *source, void *arg)
 	SPI_cursor_close(portal);
 }
 
+static void
+keep_newest(const QueueFound *row, void *arg)
+{
+	QueueFound *newest = arg;
+
+	if (row->source_id == 0 && row->id > newest->id)
+		*newest = *row;
+}
+
+/* The lead of a webhook that is in no table, and waits; NULL: it does not. */
+static CrmLead *
+load_snapshot(Datum id, const char *lead_id)
+{
+	LeadSet    *leads = lead_set_make();
+	QueueFound	newest = {0};
+	Datum		values[3];
+	bool		isnull;
+
+	lead_set_add(leads, lead_id);
+	queue_find_all(DatumGetUUIDP(id), leads, keep_newest, &newest);
+	values[0] = id;
+	values[1] = Int16GetDatum(newest.priority);
+	values[2] = Int64GetDatum(newest.id);
+	statement_execute(&select_snapshot, values, NULL, true, 1);
+	return SPI_processed == 0 ? NULL : lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 1, &isnull)));
+}
+
 static CrmLead *
 load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
 {
 	Wanted		wanted = {.user_id = user_id};
-	Datum		values[2];
-	bool		isnull;
 	ListCell   *lc;
 
 	wanted.lead_ids = construct_array((Datum[]) {CStringGetTextDatum(lead_id)}, 1,
@@ -145,15 +170,13 @@ load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
 			return wanted.lead;
 	}
 	*source_id = 0;
-	values[0] = id;
-	values[1] = CStringGetTextDatum(lead_id);
-	statement_execute(&select_snapshot, values, NULL, true, 1);
-	if (SPI_processed == 1)
-		return lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 1, &isnull)));
-	ereport(ERROR,
-			(errcode(MAKE_SQLSTATE('P', 'T', '4', '0', '4')),
-			 errmsg("lead not found"),
-			 errhint("The lead must be yours and in an attached table.")));
+	wanted.lead = load_snapshot(id, lead_id);
+	if (wanted.lead == NULL)
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE('P', 'T', '4', '0', '4')),
+				 errmsg("lead not found"),
+				 errhint("The lead must be yours and in an attached table.")));
+	return wanted.lead;
 }
 
 static void

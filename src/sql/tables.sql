@@ -75,12 +75,11 @@ CREATE TABLE crm_sync_queue (
     run_id bigint,
     queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     snapshot jsonb,
-    PRIMARY KEY (integration_id, priority, id)
+    PRIMARY KEY (integration_id, priority, id) INCLUDE (lead_id)    -- the only index: db/queue_find.c
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.0,
         autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_vacuum_insert_scale_factor = 0.2);
 ALTER SEQUENCE crm_sync_queue_id_seq OWNED BY crm_sync_queue.id;
-CREATE INDEX crm_sync_queue_lead ON crm_sync_queue (lead_id, integration_id) WITH (deduplicate_items = off);
 COMMENT ON TABLE crm_sync_queue IS 'Leads waiting to be brought to a CRM, by reference. Rows are inserted by whoever queues and deleted when the worker has committed what became of them; nothing updates them.';
 COMMENT ON COLUMN crm_sync_queue.priority IS '0: a live change. 1: a back-fill, which yields to live changes.';
 COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); 0: the lead is the snapshot. Part of a lead''s identity: two tables may use the same ids.';

@@ -19,7 +19,12 @@
 #define LOG_EVERY_MS (60 * 60 * 1000)
 #define LOG_AGAIN_MS (60 * 1000)	/* after a batch that failed: the table was locked, say */
 
-/* Claims found at start were left by a worker that crashed: count it. */
+/*
+ * Claims found at start were left by a worker that crashed: count it.  Also for
+ * leads of a group whose outcome was committed before: it is forgotten when they
+ * are sent next, or nothing waits.  (To ask for each whether it waits would be to
+ * look through the queue.)
+ */
 static Statement count_crashes = {
 	.sql = "WITH left_behind AS ("
 	" DELETE FROM @schema@.crm_sync_claims c WHERE c.worker = $1 OR c.worker >= $2"
@@ -27,8 +32,7 @@ static Statement count_crashes = {
 	") INSERT INTO @schema@.crm_sync_attempts AS a (integration_id, lead_id, source_id, crashes)"
 	" SELECT DISTINCT u.integration_id, u.lead_id, u.source_id, 1 FROM left_behind l,"
 	" unnest(l.integration_ids, l.lead_ids, l.source_ids) u(integration_id, lead_id, source_id)"
-	" WHERE EXISTS (SELECT FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id = u.integration_id AND q.lead_id = u.lead_id AND q.source_id = u.source_id)"
+	" WHERE EXISTS (SELECT FROM @schema@.crm_sync_queue q WHERE q.integration_id = u.integration_id)"
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET crashes = a.crashes + 1",
 	.nargs = 2,
 	.argtypes = {INT4OID, INT4OID}
@@ -86,12 +90,11 @@ static Statement delete_old_hours = {
 	.argtypes = {INT8OID}
 };
 
-/* What is remembered of leads that no longer wait for anything. */
+/* What is remembered of leads of connections for which nothing waits any more. */
 static Statement delete_stale_attempts = {
 	.sql = "DELETE FROM @schema@.crm_sync_attempts a"
 	" WHERE COALESCE(a.intent_at, '-infinity') < pg_catalog.clock_timestamp() - interval '1 day'"
-	" AND NOT EXISTS (SELECT FROM @schema@.crm_sync_queue q"
-	" WHERE q.integration_id = a.integration_id AND q.lead_id = a.lead_id AND q.source_id = a.source_id)"
+	" AND NOT EXISTS (SELECT FROM @schema@.crm_sync_queue q WHERE q.integration_id = a.integration_id)"
 	" AND NOT EXISTS (SELECT FROM @schema@.crm_dead_letters d"
 	" WHERE d.integration_id = a.integration_id AND d.lead_id = a.lead_id AND d.source_id = a.source_id)",
 	.nargs = 0

@@ -63,6 +63,29 @@ for my $case ([ 'deleted', 'DELETE FROM leads WHERE id = %s' ], [ 'marked delete
 	});
 }
 
+$t->behaviour('a lead that is deleted behind a long queue waits for the worker, is not sent either, and is in the log once', sub {
+	my $user = $t->user(lofty => 1);
+
+	pause($user);
+	my ($far, $both) = map { $t->lead($user, first_name => $_) } qw(Far Both);
+	# More than is looked through for a lead: rows of others, which are in no table.
+	$t->sql("INSERT INTO crm_sync_queue (integration_id, lead_id, user_id, source_id, sync_type)"
+		  . " SELECT '$user->{lofty}', 'other ' || i, '$user->{id}', s.id, 'auto'"
+		  . " FROM generate_series(1, 11000) i, crm_lead_sources s WHERE s.relation = 'leads'::regclass");
+	$t->sql_as(undef, "UPDATE leads SET last_name = 'Again' WHERE id = $both");
+	my $near = $t->lead($user, first_name => 'Near');
+	my $mark = $t->mark;
+	$t->sql_as(undef, "DELETE FROM leads WHERE id IN ($far, $both, $near)");
+	is(queued($user, $near), '0', 'what was queued last is cancelled');
+	is(queued($user, $_), '1', 'what was queued long before is not') for $far, $both;
+	is_deeply([ $t->log_lines($user, lead => $far) ], [], 'nor in the log');
+	$t->sql("DELETE FROM crm_sync_queue WHERE lead_id LIKE 'other %'");
+	resume($user);
+	$t->drain($user);
+	is(scalar $t->writes($user, 'lofty', since => $mark), 0, 'nothing is sent');
+	is_deeply([ $t->log_lines($user, lead => $_) ], ['none skipped lead_deleted'], 'one row in the log') for $far, $both, $near;
+});
+
 $t->behaviour('a lead that is undeleted goes out, one that is inserted as deleted does not', sub {
 	my $user = $t->user(lofty => 1);
 	my $lead = $t->lead($user, first_name => 'Lazarus', deleted_at => '2026-01-01');
