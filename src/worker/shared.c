@@ -125,6 +125,31 @@ slot_add_hint(WorkerSlot *slot, const pg_uuid_t *integration)
 		slot->hints[slot->n_hints++] = *integration;
 }
 
+/*
+ * Is a worker to be told at once what has been queued?  One that may not send
+ * has nothing to do with it: hints wait for its next turn, and when it may, it
+ * looks at everything, after it has said so here.
+ */
+static bool
+slot_sends(WorkerSlot *slot)
+{
+	switch ((WorkerState) pg_atomic_read_u32(&slot->state))
+	{
+		case WORKER_STATE_NONE:
+		case WORKER_STATE_STARTING:
+		case WORKER_STATE_IDLE:
+		case WORKER_STATE_DRAINING:
+			return true;
+		case WORKER_STATE_DISABLED:
+		case WORKER_STATE_NO_KEY:
+		case WORKER_STATE_WRONG_KEY:
+		case WORKER_STATE_COPY:
+		case WORKER_STATE_OTHER_VERSION:
+			break;
+	}
+	return false;
+}
+
 void
 shared_wake_database(Oid database, const pg_uuid_t *integrations, int n, bool all)
 {
@@ -150,8 +175,9 @@ shared_wake_database(Oid database, const pg_uuid_t *integrations, int n, bool al
 			slot_add_hint(slot, &integrations[i]);
 			mine = true;
 		}
+		mine |= slot->all_hinted;
 		SpinLockRelease(&slot->mutex);
-		if (mine)
+		if (mine && (all || slot_sends(slot)))
 		{
 			stats_due_now(slot);
 			SetLatch(slot->latch);

@@ -124,8 +124,10 @@ $t->behaviour('enabled off: what is in flight finishes, the rest waits; on: it g
 	is($test->{ok}, FALSE, 'a call that needs the CRM fails');
 	like($test->{message}, qr/does not send now/, 'and says why');
 	$t->configure('echosync.enabled' => 'on');
-	$t->drain($user);
-	is_deeply($t->tally($user, 'lofty'), $t->all_once(2), 'on again: both are there once');
+	$t->wait_until('on again: the second goes out by itself', sub { $t->link_of($user->{lofty}, $second) }, 20);
+	my $third = $t->lead($user);
+	$t->wait_until('and so does the next, at once', sub { $t->link_of($user->{lofty}, $third) }, 20);
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(3), 'all are there once');
 	$t->deconfigure('echosync.enabled');
 });
 
