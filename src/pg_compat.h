@@ -102,6 +102,13 @@ compat_wait_event(uint32 *cached, const char *name)
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 18: a deferrable primary key may be asked for. */
+#if PG_VERSION_NUM < 180000
+#define compat_primary_key(rel) RelationGetPrimaryKeyIndex(rel)
+#else
+#define compat_primary_key(rel) RelationGetPrimaryKeyIndex((rel), false)
+#endif
+
 /* 18: a scan of an index may count what it does. */
 #if PG_VERSION_NUM < 180000
 #define index_beginscan(table, index, snapshot, instrument, nkeys, norderbys) \

@@ -81,7 +81,7 @@ lead_set_add(LeadSet *set, const char *lead_id)
 static Relation
 open_key(Relation queue)
 {
-	Relation	key = index_open(RelationGetPrimaryKeyIndex(queue), AccessShareLock);
+	Relation	key = index_open(compat_primary_key(queue), AccessShareLock);
 
 	if (RelationGetNumberOfAttributes(key) != KEY_LEAD ||
 		strcmp(NameStr(TupleDescAttr(RelationGetDescr(key), KEY_LEAD - 1)->attname), "lead_id") != 0)
