@@ -241,8 +241,11 @@ $t->behaviour('no alert fires while all is well; one does when the worker is sto
 
 $t->behaviour('an exporter that can read nothing is noticed', sub {
 	$t->sql('REVOKE SELECT ON echosync_metrics FROM pg_monitor');
-	$t->wait_until('it is told', sub { grep { $_ eq 'EchosyncNotMonitored' } firing() });
-	pass('EchosyncNotMonitored fires');
+	$t->wait_until('it is told', sub {
+		my %told = map { $_->{labels}{job} => 1 } query('ALERTS{alertname="EchosyncNotMonitored", alertstate="firing", job!=""}');
+		return $told{sql_exporter} && $told{postgres_exporter};
+	});
+	pass('EchosyncNotMonitored fires for each exporter');
 	$t->sql('GRANT SELECT ON echosync_metrics TO pg_monitor');
 	$t->wait_until('all is well again', sub { !firing() });
 	pass('and stops');
