@@ -43,6 +43,22 @@ static Statement update_credential = {
 	.argtypes = {UUIDOID, TEXTOID}
 };
 
+/* The worker may be writing one: it waits for nobody for long, and tries again. */
+static Statement select_intents = {
+	.sql = "SELECT a.integration_id, a.intent_lead, i.user_id, a.lead_id, a.source_id"
+	" FROM @schema@.crm_sync_attempts a JOIN @schema@.crm_integrations i ON i.id = a.integration_id"
+	" WHERE a.intent_lead IS NOT NULL"
+	" ORDER BY a.integration_id, a.lead_id, a.source_id FOR UPDATE OF a",
+	.nargs = 0
+};
+
+static Statement update_intent = {
+	.sql = "UPDATE @schema@.crm_sync_attempts SET intent_lead = $2"
+	" WHERE integration_id = $1 AND lead_id = $3 AND source_id = $4",
+	.nargs = 4,
+	.argtypes = {UUIDOID, TEXTOID, TEXTOID, INT4OID}
+};
+
 static void
 put_worker(ReturnSetInfo *result, const WorkerSlot *slot, const char *last_error)
 {
@@ -150,53 +166,61 @@ echosync_decrypt(PG_FUNCTION_ARGS)
 	return call_hidden(decrypt_hidden, fcinfo);
 }
 
-/* Seal one credential anew; false when it is current already. */
-static bool
-rotate_one(Datum id, const char *sealed, const char *user_id)
+/*
+ * Seal anew what is in these rows: the integration, the sealed text, the
+ * integration's user, and what else the update is given.  Returns how many were
+ * not sealed with the key in force; one that no key opens is left as it is.
+ */
+static int64
+rotate(Statement *select, Statement *update, const char *what)
 {
-	char	   *id_text = DatumGetCString(DirectFunctionCall1(uuid_out, id));
-	char	   *context = integration_seal_context(id_text, user_id);
-	const char *reason;
-	char	   *plain;
-	Datum		values[2];
+	SPITupleTable *rows;
+	uint64		n;
+	int64		rotated = 0;
 
-	if (seal_is_current(sealed))
-		return false;
-	plain = seal_open(sealed, context, &reason);
-	if (plain == NULL)
+	statement_execute(select, NULL, NULL, false, 0);
+	rows = SPI_tuptable;
+	n = SPI_processed;
+	for (uint64 i = 0; i < n; i++)
 	{
-		ereport(WARNING,
-				(errmsg("the credential of integration %s was left as it is: %s", id_text, reason)));
-		return false;
+		char	   *id = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		char	   *sealed = SPI_getvalue(rows->vals[i], rows->tupdesc, 2);
+		char	   *context = integration_seal_context(id, SPI_getvalue(rows->vals[i], rows->tupdesc, 3));
+		const char *reason;
+		char	   *plain;
+		Datum		values[4];
+		bool		isnull;
+
+		if (seal_is_current(sealed))
+			continue;
+		plain = seal_open(sealed, context, &reason);
+		if (plain == NULL)
+		{
+			ereport(WARNING,
+					(errmsg("the %s of integration %s was left as it is: %s", what, id, reason)));
+			continue;
+		}
+		values[0] = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
+		values[1] = CStringGetTextDatum(seal_text(plain, context));
+		seal_wipe(plain);
+		for (int column = 4; column <= rows->tupdesc->natts; column++)
+			values[column - 2] = SPI_getbinval(rows->vals[i], rows->tupdesc, column, &isnull);
+		statement_execute(update, values, NULL, false, 0);
+		rotated++;
 	}
-	values[0] = id;
-	values[1] = CStringGetTextDatum(seal_text(plain, context));
-	seal_wipe(plain);
-	statement_execute(&update_credential, values, NULL, false, 0);
-	return true;
+	return rotated;
 }
 
 Datum
 echosync_rotate_credentials(PG_FUNCTION_ARGS)
 {
-	int64		rotated = 0;
-	SPITupleTable *rows;
-	uint64		n;
+	int64		rotated;
 
 	require_superuser("echosync_rotate_credentials()");
 	SPI_connect();
 	db_use_extension();
-	statement_execute(&select_credentials, NULL, NULL, false, 0);
-	rows = SPI_tuptable;
-	n = SPI_processed;
-	for (uint64 i = 0; i < n; i++)
-	{
-		bool		isnull;
-
-		rotated += rotate_one(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull),
-							  SPI_getvalue(rows->vals[i], rows->tupdesc, 2),
-							  SPI_getvalue(rows->vals[i], rows->tupdesc, 3));
-	}
+	rotated = rotate(&select_credentials, &update_credential, "credential");
+	(void) rotate(&select_intents, &update_intent, "create in doubt");
 	SPI_finish();
 	PG_RETURN_INT64(rotated);
 }

@@ -214,23 +214,6 @@ key_hash(const CrmSession *session, char kind, const char *key, char *isnull)
 	return PointerGetDatum(hash);
 }
 
-/* Has the lead that was written with this phone the same names? */
-static bool
-same_names(const CrmSession *session)
-{
-	uint8		mine[LEAD_DIGEST_SIZE];
-	bool		isnull;
-	Datum		value = spi_datum(0, 3, &isnull);
-	const uint8 *theirs;
-
-	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != LEAD_DIGEST_SIZE)
-		return false;
-	theirs = (const uint8 *) VARDATA_ANY(DatumGetByteaPP(value));
-	lead_digest(session->lead, session->connection->settings, mine);
-	return !lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME) &&
-		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
-}
-
 /* A record that was written for another lead with the same phone or e-mail. */
 static char *
 find_known(CrmSession *session, Datum id)
@@ -252,7 +235,8 @@ find_known(CrmSession *session, Datum id)
 		return "not linked: the CRM is searched; one person found is updated, several leave it ambiguous_match, nobody: created";
 	session->local_match = by_email ? by_email : by_phone;
 	session->local_match_kind = by_email ? CRM_MATCH_EMAIL :
-		same_names(session) ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
+		link_has_names_of(0, 3, session->lead, session->connection->settings) ?
+		CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
 	return psprintf("not linked: lead %s has the same %s and is record %s, which is taken%s",
 					spi_text(0, by_email ? 5 : 2), by_email ? "e-mail address" : "phone number",
 					session->local_match,

@@ -44,3 +44,16 @@ link_from_row(uint64 row, int first, CrmLink *link)
 	created_at = spi_datum(row, first + 4, &isnull);
 	link->created_at = isnull ? 0 : DatumGetTimestampTz(created_at);
 }
+
+bool
+link_has_names_of(uint64 row, int column, const CrmLead *lead, const IntegrationSettings *settings)
+{
+	uint8		mine[LEAD_DIGEST_SIZE];
+	uint8		theirs[LEAD_DIGEST_SIZE];
+
+	if (!copy_bytes(row, column, theirs, LEAD_DIGEST_SIZE))
+		return false;
+	lead_digest(lead, settings, mine);
+	return !lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME) &&
+		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
+}

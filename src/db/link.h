@@ -16,4 +16,11 @@
  */
 extern void link_from_row(uint64 row, int first, CrmLink *link);
 
+/*
+ * Has the lead of which this column of an SPI row is the payload_hash the same
+ * names as this one?  Only their digests are known.
+ */
+extern bool link_has_names_of(uint64 row, int column, const CrmLead *lead,
+							  const IntegrationSettings *settings);
+
 #endif							/* ECHOSYNC_DB_LINK_H */

@@ -292,6 +292,17 @@ budget_told(Budget *budget, const CrmLimitHint *hint, TimestampTz now)
 	SpinLockRelease(&budget->mutex);
 }
 
+int
+budget_told_limit(Budget *budget)
+{
+	int			limit;
+
+	SpinLockAcquire(&budget->mutex);
+	limit = budget->limiters[0].told ? budget->limiters[0].limit : 0;
+	SpinLockRelease(&budget->mutex);
+	return limit;
+}
+
 void
 budget_hold(Budget *budget, TimestampTz until)
 {

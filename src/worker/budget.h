@@ -42,6 +42,7 @@ extern bool budget_heard(Budget *budget);	/* has the CRM answered any call? */
 /* A call is made now, and will have ended by `until`; it has ended. */
 extern void budget_sent(Budget *budget, int limit_context, TimestampTz now, TimestampTz until);
 extern void budget_ended(Budget *budget, int limit_context, bool answered);
+extern int	budget_told_limit(Budget *budget);	/* of the first context, by the CRM; 0: not told */
 extern void budget_told(Budget *budget, const CrmLimitHint *hint, TimestampTz now);
 
 /* No calls until then, in no context; and what was said last (0: nothing). */

@@ -457,21 +457,26 @@ connections_trim(void)
 	next_trim = TimestampTzPlusMilliseconds(worker->now, EVICT_SOON_MS);
 }
 
-/* Others may use what budgets they had. */
 void
-connections_close(void)
+connections_visit(void (*visit) (Connection *connection))
 {
 	HASH_SEQ_STATUS status;
 	Connection *connection;
 	dlist_iter	iter;
 
-	if (worker->connections == NULL)
-		return;
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
-		connection_close(connection);
+		visit(connection);
 	dlist_foreach(iter, &worker->temporaries)
-		connection_close(dlist_container(Connection, temporary_node, iter.cur));
+		visit(dlist_container(Connection, temporary_node, iter.cur));
+}
+
+/* Others may use what budgets they had. */
+void
+connections_close(void)
+{
+	if (worker->connections != NULL)
+		connections_visit(connection_close);
 }
 
 bool

@@ -309,8 +309,9 @@ count_before_claim(List *connections)
 			connection->count_asked = true;
 			count_want(&connection->id, connection->user_id);
 		}
-		else if (connection->counted && backlog.limit != connection->told_limit)
-			backlog_set_limit(&connection->id, connection->told_limit);
+		else if (connection->counted && connection->budget != NULL &&
+				 backlog.limit != budget_told_limit(connection->budget))
+			backlog_set_limit(&connection->id, budget_told_limit(connection->budget));
 	}
 }
 

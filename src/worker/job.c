@@ -330,8 +330,6 @@ note_limits(Connection *connection, int limit_context, const HttpReply *reply)
 	if (reply->result != HTTP_RESULT_RESPONSE || connection->crm.provider->limit_hint == NULL)
 		return;
 	connection->crm.provider->limit_hint(reply, limit_context, &hint);
-	if (hint.limit_context == 0 && hint.limit > 0)
-		connection->told_limit = hint.limit;
 	budget_told(connection->budget, &hint, worker->now);
 
 	/* A long wait is remembered over a restart, which would begin with a call. */

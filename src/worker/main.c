@@ -218,20 +218,6 @@ say_state(WorkerState state)
 		ereport(LOG, (errmsg("echosync: disabled by echosync.enabled; nothing is sent")));
 }
 
-static void
-reconfigure_all(void)
-{
-	HASH_SEQ_STATUS status;
-	Connection *connection;
-	dlist_iter	it;
-
-	hash_seq_init(&status, worker->connections);
-	while ((connection = hash_seq_search(&status)) != NULL)
-		connection_reconfigure(connection);
-	dlist_foreach(it, &worker->temporaries)
-		connection_reconfigure(dlist_container(Connection, temporary_node, it.cur));
-}
-
 /*
  * May this worker send?  Looked at on start, reload, tick and whenever a
  * backend says that everything may have changed.  Ends the process where
@@ -269,7 +255,7 @@ check_environment(void)
 		state = WORKER_STATE_WRONG_KEY;
 	/* A credential that cannot be opened is blamed only by who may send. */
 	if (state == WORKER_STATE_IDLE && !worker->may_send)
-		reconfigure_all();
+		connections_visit(connection_reconfigure);
 	worker->may_send = state == WORKER_STATE_IDLE;
 	worker_set_state(state);
 	say_state(state);
@@ -435,7 +421,7 @@ reload(void)
 	ProcessConfigFile(PGC_SIGHUP);
 	engine_options(&options);
 	http_engine_configure(worker->engine, &options);
-	reconfigure_all();
+	connections_visit(connection_reconfigure);
 	worker->next_tick = 0;
 
 	/* Divided anew: the launcher starts the new set when all have ended. */

@@ -593,26 +593,6 @@ add_hash(RowSet *keys, const Job *job, char kind, const char *key)
 }
 
 /*
- * Has the lead that was written with this phone the same names?  Only their
- * digests are known, in column 4.
- */
-static bool
-same_names(const Job *job, uint64 row)
-{
-	uint8		mine[LEAD_DIGEST_SIZE];
-	bool		isnull;
-	Datum		value = spi_datum(row, 4, &isnull);
-	const uint8 *theirs;
-
-	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != LEAD_DIGEST_SIZE)
-		return false;
-	theirs = (const uint8 *) VARDATA_ANY(DatumGetByteaPP(value));
-	lead_digest(job->session.lead, job->connection->crm.settings, mine);
-	return !lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME) &&
-		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
-}
-
-/*
  * Of leads in work a connection knows its intents (twin_is_in_work); one that
  * has no others need not be asked about them again before it leaves one.
  */
@@ -677,7 +657,8 @@ local_match_body(void *arg)
 		job->session.local_match = MemoryContextStrdup(job->session.context,
 													   by_email ? by_email : by_phone);
 		job->session.local_match_kind = by_email ? CRM_MATCH_EMAIL :
-			same_names(job, i) ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
+			link_has_names_of(i, 4, job->session.lead, job->connection->crm.settings) ?
+			CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
 	}
 }
 

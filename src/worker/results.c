@@ -27,9 +27,10 @@
 #include "worker/schedule.h"
 #include "worker/worker.h"
 
-/* Waits that the provider asked for do not count as tries, but not for ever. */
 /* A job whose outcome could not be written is looked at again after this. */
 #define COMMIT_RETRY_MS 5000
+
+/* Waits that the provider asked for do not count as tries, but are no longer than this. */
 #define MAX_FREE_WAIT_MS (10 * 60 * 1000)
 
 static Statement upsert_links = {

@@ -171,7 +171,6 @@ struct Connection
 	bool		may_doubt;		/* intents of leads that are not in work may be in the table */
 	char	   *account;		/* crm_account of the row; NULL: not known */
 	Budget	   *budget;			/* its rate limits; set with the provider */
-	int			told_limit;		/* of the first, by the CRM's headers; 0: not told */
 	TimestampTz hold_until;		/* nothing is sent before; 0: no hold */
 	int			outages;		/* failed probes in a row */
 	int			consecutive_failures;
@@ -270,6 +269,7 @@ extern void connection_mark_dirty(Connection *connection);
 extern void connection_synced(Connection *connection);	/* a lead was brought to the CRM */
 extern void connections_evict(void);	/* forget those that are idle */
 extern void connections_trim(void);
+extern void connections_visit(void (*visit) (Connection *connection));	/* the temporaries too */
 extern void connections_close(void);	/* at the process's end */
 extern void connection_ready(Connection *connection);	/* look at it this turn */
 extern void connection_expect_rows(Connection *connection); /* rows may be new */

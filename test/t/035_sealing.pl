@@ -175,6 +175,26 @@ $t->behaviour('the key changes while leads flow; none is lost, doubled or refuse
 	is($t->error_as($users[0], 'SELECT echosync_rotate_credentials()')->{state}, '42501', 'rotation is for superusers');
 });
 
+$t->behaviour('a create that is in doubt when the key changes is found by what was sent', sub {
+	my $user = $t->user(lofty => 1);
+
+	use_key($KEY, $NEW_KEY);
+	$t->configure('echosync.uncertain_wait' => '3s');
+	$t->fault_for($user, 'lofty', { method => 'POST', path => '/v1.0/leads' }, { type => 'ok_without_id' });
+	my $lead = $t->lead($user);
+	$t->wait_until('the CRM has the create', sub { $t->n_records($user, 'lofty') });
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	$t->change($lead, phone => $t->new_phone);
+	like($t->sql("SELECT intent_lead FROM crm_sync_attempts WHERE integration_id = '$user->{lofty}'"), qr/^es1:$KEY_ID:/, 'what was sent is sealed');
+	use_key($NEW_KEY, $KEY);
+	like($t->sql("SELECT intent_lead FROM crm_sync_attempts WHERE integration_id = '$user->{lofty}'"), qr/^es1:(?!$KEY_ID)/, 'and sealed anew');
+	$t->node->restart;
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->drain($user);
+	is($t->n_records($user, 'lofty'), 1, 'one record');
+	$t->deconfigure('echosync.uncertain_wait');
+});
+
 $t->behaviour('a wrong key is found at start, said once with what to do, and does no harm', sub {
 	use_key($NEW_KEY, $KEY);
 	my $user = $t->user(lofty => 1);

@@ -278,14 +278,15 @@ $t->behaviour('a worker that does not go round is seen', sub {
 });
 
 $t->behaviour('echosync_runs and a manual sync say how long it will take', sub {
+	# Before the user connects: what the CRM says of its limit then counts.
+	$t->configure('echosync.lofty_rate_limit' => 10);
+	$t->knob('lofty', 'rate_limits_off', FALSE);
 	my $user = $t->user(lofty => 1);
 	my $runs = "FROM echosync_runs WHERE integration_id = '$user->{lofty}'";
 	my ($out, $said) = ('', '');
 
 	$t->sql("SET echosync.capture = off; INSERT INTO leads (user_id, phone, first_name, risk_score)"
 		  . " SELECT '$user->{id}', (8017000000 + i)::text, 'Run', 5 FROM generate_series(1, 60) i");
-	$t->configure('echosync.lofty_rate_limit' => 10);
-	$t->knob('lofty', 'rate_limits_off', FALSE);
 	IPC::Run::run([ 'psql', '-XAtq', '-d', $t->node->connstr('postgres') . ' user=app', '-f', '-' ],
 		'<', \"SET echosync.user_id = '$user->{id}'; SELECT queued FROM echosync_manual_sync('$user->{lofty}')",
 		'>', \$out, '2>', \$said);
