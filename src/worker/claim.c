@@ -12,7 +12,9 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -26,12 +28,16 @@
 #define WINDOW_MIN 2
 #define WINDOW_MAX 256
 
+/* For the horizon, and whether the rows are another database's: see main.c. */
 static Statement select_horizon = {
 	.sql = "SELECT s.last_value,"
 	" pg_catalog.pg_snapshot_xmin(c)::pg_catalog.text::pg_catalog.int8,"
-	" pg_catalog.pg_snapshot_xmax(c)::pg_catalog.text::pg_catalog.int8"
+	" pg_catalog.pg_snapshot_xmax(c)::pg_catalog.text::pg_catalog.int8,"
+	" EXISTS (SELECT FROM @schema@.crm_instance i"
+	" WHERE i.system_identifier <> $1 OR i.database_oid <> $2)"
 	" FROM @schema@.crm_sync_queue_id_seq s, pg_catalog.pg_current_snapshot() c",
-	.nargs = 0
+	.nargs = 2,
+	.argtypes = {INT8OID, OIDOID}
 };
 
 static Statement select_connections = {
@@ -112,13 +118,24 @@ claim_discover(void)
 	(void) worker_transaction("echosync: looking for queued leads", discover_body, NULL);
 }
 
-/* See the file header.  The candidate was read in an earlier transaction. */
-static void
+/*
+ * See the file header.  The candidate was read in an earlier transaction.
+ * False if nothing may be taken, since this is a copy of another database.
+ */
+static bool
 move_horizon(void)
 {
+	Datum		values[2];
 	uint64		xmin;
 
-	statement_execute(&select_horizon, NULL, NULL, false, 0);
+	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
+	values[1] = ObjectIdGetDatum(MyDatabaseId);
+	statement_execute(&select_horizon, values, NULL, false, 0);
+	if (spi_bool(0, 4))
+	{
+		instance_lost();
+		return false;
+	}
 	xmin = spi_int64(0, 2, 0);
 	if (worker->horizon_candidate > 0 && xmin >= worker->horizon_xmax)
 	{
@@ -132,6 +149,7 @@ move_horizon(void)
 	}
 	else if (worker->horizon_candidate == 0)
 		worker->horizon_candidate = -spi_int64(0, 1, 0);
+	return true;
 }
 
 static Datum
@@ -401,9 +419,8 @@ claim_body(void *arg)
 {
 	List	   *connections = arg;
 
-	if (!instance_is_ours())
+	if (!move_horizon())
 		return;
-	move_horizon();
 	load_connections(connections);
 	drop_orphans(connections);
 	count_before_claim(connections);

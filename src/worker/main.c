@@ -117,7 +117,19 @@ typedef struct Environment
 	bool		wrong_key;
 } Environment;
 
-bool
+void
+instance_lost(void)
+{
+	worker->may_send = false;
+	worker->next_tick = 0;		/* the next turn says so */
+}
+
+/*
+ * In a transaction: is this still the database that the rows belong to?  A
+ * restore brings its stamp after the worker has started, so that each claim
+ * asks, too (claim.c).
+ */
+static bool
 instance_is_ours(void)
 {
 	Datum		values[2];
@@ -127,8 +139,7 @@ instance_is_ours(void)
 	statement_execute(&check_instance, values, NULL, false, 1);
 	if (SPI_processed == 0)
 		return true;
-	worker->may_send = false;
-	worker->next_tick = 0;		/* the next turn says so */
+	instance_lost();
 	return false;
 }
 

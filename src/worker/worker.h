@@ -244,12 +244,8 @@ extern void worker_list_append(List **list, void *element);
 /* main.c: may this worker send; ends the process where it has nothing to do */
 extern void check_environment(void);
 
-/*
- * In a transaction: is this still the database that the rows belong to?  A
- * restore brings its stamp after the worker has started.  If not, nothing is
- * sent from here on.
- */
-extern bool instance_is_ours(void);
+/* main.c: this is not the database that the rows belong to; nothing is sent from here on */
+extern void instance_lost(void);
 
 /* connection.c: what is known of a connection, and when it is looked at */
 extern void connections_init(void);
