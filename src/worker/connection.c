@@ -399,16 +399,18 @@ connection_mark_dirty(Connection *connection)
 
 /*
  * last_sync_at is for people: while leads go out one after the other, it is
- * written once a second.
+ * written once a second; with the last of them in any case.
  */
 static void
 write_synced(Connection *connection)
 {
 	TimestampTz when = TimestampTzPlusMilliseconds(connection->synced_written_at, SYNCED_EVERY_MS);
+	bool		last = connection->n_active == connection->n_ending &&
+		connection->seen_all[0] && connection->seen_all[1];
 
 	if (connection->synced_at == 0)
 		return;
-	if (when <= worker->now)
+	if (last || when <= worker->now)
 		connection_mark_dirty(connection);
 	else
 		connection_wake_at(connection, when);

@@ -878,6 +878,14 @@ note_synced(List *jobs)
 	ListCell   *lc;
 
 	foreach(lc, jobs)
+		((Job *) lfirst(lc))->connection->n_ending = 0;
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		job->connection->n_ending += job->state == JOB_STATE_FINISHED;
+	}
+	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
 

@@ -177,6 +177,7 @@ struct Connection
 	bool		failures_changed;
 	TimestampTz synced_at;		/* last_sync_at, to be written; 0: nothing new */
 	TimestampTz synced_written_at;
+	int			n_ending;		/* leads in work whose outcome is being committed */
 	bool		not_before_changed; /* hold_until is to be written */
 	bool		dirty;			/* in worker->dirty */
 	const char *new_status;		/* to be written; NULL: none */

@@ -73,7 +73,7 @@ start_hostile();
 # What the user reads, and what becomes of the lead: it fails, it is held, the
 # connection waits for a limit, or wants another credential.
 my %UNREADABLE = map { ($_ => [ qr/^NAME answered with something that could not be read\.$/, 'fails' ]) } 'a great exponent', 'a long number', 'cut short',
-  'deep', 'deep array', 'no JSON', 'no object', 'not UTF-8', 'one answer too many', 'raw NUL', 'two documents', 'two lengths';
+  'deep', 'deep array', 'no JSON', 'no object', 'not UTF-8', 'one answer too many', 'raw NUL', 'two documents';
 my %LARGE = map { ($_ => [ qr/^The answer of NAME was too large to read\.$/, 'fails' ]) } 'a bomb', 'an endless body', 'an endless header',
   'endless headers', 'endless interim answers', 'many headers';
 my %LOST = map { ($_ => [ qr/^The connection to NAME broke before its answer was complete\.$/, 'waits' ]) } 'NUL in a header', 'a length below zero',
@@ -82,6 +82,8 @@ my %REDIRECT = map { ("redirect $_" => [ qr/^NAME (?:answered with a redirect, w
 my %EXPECTED = (%UNREADABLE, %LARGE, %LOST, %REDIRECT,
 	'a length too long' => [ qr/^NAME did not answer in time\.$/, 'waits' ],
 	'another protocol' => [ qr/^NAME did not answer in time\.$/, 'waits' ],
+	# libcurl takes one of them (7.88), or ends the connection (8.23).
+	'two lengths' => [ qr/^(?:NAME answered with something that could not be read|The connection to NAME broke before its answer was complete)\.$/, 'either' ],
 	'a status of its own' => [ qr/^NAME answered in a way that HTTP does not know\.$/, 'fails' ],
 	'asks for a login' => [ qr/^NAME does not accept (?:this API key|the credential)\b/, 'error' ],
 	'limits out of range' => [ qr/^The CRM's rate limit for this key is used up/, 'limit' ],
@@ -91,6 +93,7 @@ my %EXPECTED = (%UNREADABLE, %LARGE, %LOST, %REDIRECT,
 my %SEEN = (
 	fails => "EXISTS (SELECT FROM crm_sync_logs l WHERE l.integration_id = i.id AND l.status = 'failed')",
 	waits => "i.status = 'active' AND i.consecutive_failures > 0",
+	either => "i.status = 'active' AND (i.consecutive_failures > 0 OR EXISTS (SELECT FROM crm_sync_logs l WHERE l.integration_id = i.id AND l.status = 'failed'))",
 	error => "i.status = 'error' AND i.status_reason = 'credential_refused'",
 	limit => "i.status = 'active' AND i.not_before BETWEEN now() AND now() + interval '301 s'");
 
@@ -113,7 +116,7 @@ for my $crm (qw(lofty fub))
 		{
 			my ($words, $fate) = @{ $EXPECTED{ $case->{name} } };
 			my $row = test_connection($case->{user}, $crm);
-			my $expected = "$words" =~ s/NAME/$LABEL{$crm}/r;
+			my $expected = "$words" =~ s/NAME/$LABEL{$crm}/gr;
 
 			is($row->{ok}, FALSE, "$case->{name}: it does not work");
 			like($row->{message}, qr/$expected/, 'in our words');
