@@ -273,6 +273,15 @@ budget_sent(Budget *budget, int limit_context, TimestampTz now, TimestampTz unti
 }
 
 void
+budget_written(Budget *budget, int limit_context, TimestampTz sent_at, TimestampTz written_at,
+			   TimestampTz now)
+{
+	SpinLockAcquire(&budget->mutex);
+	limiter_written(&budget->limiters[limit_context], sent_at, written_at, now);
+	SpinLockRelease(&budget->mutex);
+}
+
+void
 budget_ended(Budget *budget, int limit_context, bool answered)
 {
 	SpinLockAcquire(&budget->mutex);

@@ -39,8 +39,10 @@ extern int	budget_room(Budget *budget, int limit_context, TimestampTz now);
 extern bool budget_must_hear(Budget *budget, int limit_context, TimestampTz now);
 extern bool budget_heard(Budget *budget);	/* has the CRM answered any call? */
 
-/* A call is made now, and will have ended by `until`; it has ended. */
+/* A call is made now, and will have ended by `until`; it was written later; it has ended. */
 extern void budget_sent(Budget *budget, int limit_context, TimestampTz now, TimestampTz until);
+extern void budget_written(Budget *budget, int limit_context, TimestampTz sent_at,
+						   TimestampTz written_at, TimestampTz now);
 extern void budget_ended(Budget *budget, int limit_context, bool answered);
 extern int	budget_told_limit(Budget *budget);	/* of the first context, by the CRM; 0: not told */
 extern void budget_told(Budget *budget, const CrmLimitHint *hint, TimestampTz now);

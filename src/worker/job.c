@@ -359,6 +359,16 @@ wait_for_token(Job *job)
 	return true;
 }
 
+/* The CRM counts a call when it comes, which may be a handshake later. */
+static void
+note_written(const Job *job, const HttpReply *reply)
+{
+	if (reply->first_byte_us > 0)
+		budget_written(job->connection->budget, job->session.request.limit_context,
+					   job->counted_at,
+					   worker->now - (reply->duration_us - reply->first_byte_us), worker->now);
+}
+
 static void
 job_replied(const HttpReply *reply, void *arg)
 {
@@ -373,6 +383,7 @@ job_replied(const HttpReply *reply, void *arg)
 	worker->now = GetCurrentTimestamp();
 	connection_ready(connection);
 	note_answer(connection, reply);
+	note_written(job, reply);
 	budget_ended(connection->budget, context, reply->result == HTTP_RESULT_RESPONSE);
 	if (reply->status != 429)
 		note_limits(connection, context, reply);
@@ -447,6 +458,7 @@ job_send(Job *job)
 	if (job->transfer == NULL)
 		return false;
 
+	job->counted_at = worker->now;
 	budget_sent(connection->budget, request->limit_context, worker->now,
 				TimestampTzPlusMilliseconds(worker->now, echosync_request_timeout));
 	stats_add(STATS_REQUESTS);

@@ -121,6 +121,32 @@ limiter_sent(Limiter *limiter, int64_t now, int64_t until)
 	limiter->asked_until = until;
 }
 
+/* The place in calls[] of a time, which may be past either end. */
+static int64_t
+place_of(const Limiter *limiter, int64_t when)
+{
+	return limiter->newest - when / slice_us(limiter);
+}
+
+void
+limiter_written(Limiter *limiter, int64_t from, int64_t written, int64_t now)
+{
+	int64_t		old_place;
+	int64_t		place;
+
+	advance(limiter, now);
+	old_place = place_of(limiter, from);
+	place = place_of(limiter, written);
+	if (place < 0)
+		place = 0;
+	if (place >= old_place || place >= LIMIT_COUNTED_SLICES ||
+		limiter->calls[place] >= LIMIT_COUNT_MAX)
+		return;
+	if (old_place < LIMIT_COUNTED_SLICES && limiter->calls[old_place] > 0)
+		limiter->calls[old_place]--;
+	limiter->calls[place]++;
+}
+
 void
 limiter_ended(Limiter *limiter, bool answered)
 {

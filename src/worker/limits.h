@@ -51,6 +51,12 @@ extern bool limiter_must_hear(const Limiter *limiter, int64_t now);
 /* A call is made now, and will have ended by `until`. */
 extern void limiter_sent(Limiter *limiter, int64_t now, int64_t until);
 
+/*
+ * One that was counted at `from` was not written before `written`: a connection
+ * had to be made first, say.  The CRM counts it from then.
+ */
+extern void limiter_written(Limiter *limiter, int64_t from, int64_t written, int64_t now);
+
 /* It has ended, answered or not. */
 extern void limiter_ended(Limiter *limiter, bool answered);
 

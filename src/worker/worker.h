@@ -104,6 +104,7 @@ typedef struct Job
 	MemoryContext context;		/* owns the job itself */
 	CrmSession	session;		/* its context is emptied when the lead is held */
 	HttpTransfer *transfer;		/* while SENDING */
+	TimestampTz counted_at;		/* of this request, with the limits */
 	int			token_generation;	/* of the credential last sent */
 	bool		auth_retried;
 	TimestampTz first_sent_at;

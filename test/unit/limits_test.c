@@ -151,6 +151,28 @@ test_hearing(void)
 	check(!limiter_must_hear(&limiter, START + SECOND), "once answered, no call waits for another");
 }
 
+/* Calls that were written later than they were counted are the later ones' equals. */
+static void
+test_written(void)
+{
+	Limiter		limiter;
+	int64_t		late = START + 6 * SECOND / 10;
+
+	limiter_init(&limiter, 10, 10 * SECOND);
+	for (int i = 0; i < 10; i++)
+		limiter_sent(&limiter, START, START + SECOND);
+	for (int i = 0; i < 9; i++)
+		limiter_written(&limiter, START, START + 1000, late);
+	limiter_written(&limiter, START, late, late + 1000);
+	check(limiter_room(&limiter, START + 9 * SECOND) == 0, "written late: no call is lost");
+	check(limiter_next(&limiter, START + 9 * SECOND) > START + 10 * SECOND, "each counts for more than a window");
+	check(limiter_room(&limiter, START + 11 * SECOND) == 9, "nor counted for longer, but the one");
+	limiter_sent(&limiter, START + 11 * SECOND, START + 12 * SECOND);
+	check(limiter_room(&limiter, late + 10 * SECOND) == 8, "the late one for a window from when it was written");
+	limiter_written(&limiter, START, START + 30 * SECOND, START + 30 * SECOND);
+	check(limiter_room(&limiter, START + 30 * SECOND) == 9, "one that is forgotten is counted when it was written");
+}
+
 int
 main(void)
 {
@@ -163,6 +185,7 @@ main(void)
 	test_room();
 	test_told();
 	test_hearing();
+	test_written();
 	printf("1..%d\n", n_tests);
 	return n_failed > 0;
 }
