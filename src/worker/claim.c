@@ -461,7 +461,9 @@ claim_forget(List *connections)
 void
 claim_work(List *connections)
 {
-	if (connections != NIL &&
-		!worker_transaction("echosync: taking queued leads", claim_body, connections))
-		claim_forget(connections);
+	if (connections == NIL ||
+		worker_transaction("echosync: taking queued leads", claim_body, connections))
+		return;
+	check_after_error();
+	claim_forget(connections);
 }

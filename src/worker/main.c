@@ -272,6 +272,14 @@ check_environment(void)
 	say_state(state);
 }
 
+/* DROP EXTENSION under a worker that has work: it goes without many words. */
+void
+check_after_error(void)
+{
+	if (worker->error_code == ERRCODE_UNDEFINED_TABLE)
+		check_environment();
+}
+
 /*
  * Settings that a database or role may have set for its own sessions must not
  * reach ours.

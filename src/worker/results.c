@@ -846,6 +846,7 @@ commit_one_by_one(List *jobs)
 
 		if (commit_group(list_make1(job), NIL))
 			continue;
+		check_after_error();
 		job_hold(job, TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS));
 	}
 }

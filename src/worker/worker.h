@@ -245,6 +245,7 @@ extern void worker_list_append(List **list, void *element);
 
 /* main.c: may this worker send; ends the process where it has nothing to do */
 extern void check_environment(void);
+extern void check_after_error(void);	/* the same, if a table was not there */
 
 /* main.c: this is not the database that the rows belong to; nothing is sent from here on */
 extern void instance_lost(void);
