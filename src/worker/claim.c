@@ -33,8 +33,7 @@ static Statement select_horizon = {
 	.sql = "SELECT s.last_value,"
 	" pg_catalog.pg_snapshot_xmin(c)::pg_catalog.text::pg_catalog.int8,"
 	" pg_catalog.pg_snapshot_xmax(c)::pg_catalog.text::pg_catalog.int8,"
-	" EXISTS (SELECT FROM @schema@.crm_instance i"
-	" WHERE i.system_identifier <> $1 OR i.database_oid <> $2)"
+	" " INSTANCE_IS_ANOTHERS
 	" FROM @schema@.crm_sync_queue_id_seq s, pg_catalog.pg_current_snapshot() c",
 	.nargs = 2,
 	.argtypes = {INT8OID, OIDOID}
@@ -287,9 +286,6 @@ attach_row(Connection *connection, uint64 i)
 static void
 attach_rows(void)
 {
-	Connection *current = NULL;
-	bool		blocked[2] = {false, false};
-
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -298,14 +294,11 @@ attach_rows(void)
 		int64		id = spi_int64(i, 3, 0);
 
 		Assert(connection != NULL);
-		if (connection != current)
-			blocked[0] = blocked[1] = false;
-		current = connection;
 		connection->n_met[priority]++;
 		connection->maybe_work = true;	/* until a claim finds nothing */
 		if (!attach_row(connection, i))
-			blocked[priority] = connection->left_behind[priority] = true;
-		else if (!blocked[priority] && id <= worker->horizon)
+			connection->left_behind[priority] = true;
+		else if (!connection->left_behind[priority] && id <= worker->horizon)
 			connection->cursor[priority] = Max(connection->cursor[priority], id);
 	}
 }

@@ -61,8 +61,7 @@ static Statement stamp_instance = {
 	.argtypes = {INT8OID, OIDOID}
 };
 static Statement check_instance = {
-	.sql = "SELECT FROM @schema@.crm_instance i"
-	" WHERE i.system_identifier <> $1 OR i.database_oid <> $2",
+	.sql = "SELECT " INSTANCE_IS_ANOTHERS,
 	.nargs = 2,
 	.argtypes = {INT8OID, OIDOID}
 };
@@ -137,7 +136,7 @@ instance_is_ours(void)
 	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
 	statement_execute(&check_instance, values, NULL, false, 1);
-	if (SPI_processed == 0)
+	if (!spi_bool(0, 1))
 		return true;
 	instance_lost();
 	return false;
