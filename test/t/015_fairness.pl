@@ -91,7 +91,7 @@ $t->behaviour('a tenant with 900,000 rows, one whose CRM hangs, one in a storm o
 	$t->drain($_) for $hanging, $storm;
 	hang_and_storm($hanging, $storm, 1);
 
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	my $memory = $t->own_memory($pid);
 	$t->leads($_, 100) for $hanging, $storm;
 	$t->sql_as(undef, "INSERT INTO leads (user_id, first_name, phone, risk_score) "
@@ -202,7 +202,7 @@ $t->behaviour('leads that wait take no more memory the longer they wait', sub {
 		$t->wait_until('those that wait are looked at again', sub { $reads->() >= $from + $times });
 	};
 	$read_again->(20);
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	my $memory = $t->own_memory($pid);
 	$read_again->(40);
 	cmp_ok($t->own_memory($pid) - $memory, '<', 1500, 'looked at again and again, they take up no more than 1500 kB');
@@ -219,7 +219,7 @@ $t->behaviour('a thousand tenants with backlogs: memory for the leads that are i
 	$t->keep_no_requests;
 	$t->lead($_) for $key, $fresh;
 	$t->drain($_) for $key, $fresh;
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	my $memory = $t->own_memory($pid);
 	$t->sql("SELECT count(echosync_import_integration('small-' || i, 'lofty', echosync_encrypt('{\"api_key\": \"$key->{keys}{lofty}\"}'))) FROM generate_series(1, $n) i");
 	$t->sql_as(undef, "INSERT INTO leads (user_id, first_name, phone, risk_score) "

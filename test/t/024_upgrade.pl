@@ -83,7 +83,7 @@ $t->behaviour('ALTER EXTENSION UPDATE in the middle of the work, and back: nothi
 	$t->wait_until('some are sent', sub { $t->n_records($users[0], 'lofty') > 5 });
 
 	# The update takes its time: what comes back meanwhile cannot be written down.
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	$session->query_safe('BEGIN');
 	$session->query_safe("ALTER EXTENSION echosync UPDATE TO '9.9'");
 	$t->wait_until('the worker meets the locks', sub { $t->sql('SELECT last_error FROM echosync_workers') =~ /SQLSTATE 55P03/ });

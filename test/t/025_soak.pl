@@ -100,7 +100,7 @@ sub soak_round
 
 $t->behaviour('memory, descriptors and dead rows stay as they are, whatever comes and goes', sub {
 	my @users = map { $t->user(lofty => 1, $_ == 1 ? (fub => 1) : ()) } 1 .. TENANTS;
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	my @rounds;
 
 	# Long enough that as many requests as may be are under way from the first round on.

@@ -93,7 +93,7 @@ $t->behaviour('a row of a hundred megabytes costs the worker neither memory nor 
 
 	$t->lead($user);
 	$t->drain($user);
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	my $before = $t->own_memory($pid);
 	$t->sql_as(undef, "INSERT INTO leads (user_id, phone, risk_score, first_name, last_name, address, city, notes, tags, source)"
 		  . " SELECT '$user->{id}', '" . $t->new_phone . "', 1, big, big, big, big, big || big, string_to_array(left(big, 1000), ' '), 'Huge'"

@@ -91,7 +91,7 @@ sub threads
 $t->behaviour('a resolver that hangs for one host holds up no other, nor the end of the worker', sub {
 	my @users = map { $t->user(lofty => 1) } 1 .. 6;
 	my $fine = $t->user(fub => 1);
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 
 	$t->configure('echosync.lofty_api_url' => 'https://crm.slow.test/v1.0', 'echosync.connect_timeout' => '1s');
 	$t->lead($_) for @users;
@@ -120,8 +120,7 @@ $t->behaviour('a resolver that hangs for one host holds up no other, nor the end
 	$t->sql("SELECT pg_terminate_backend($pid)");
 	$t->wait_until('the worker has ended', sub { !kill 0, $pid });
 	cmp_ok(time - $began, '<', 3, 'SIGTERM is obeyed at once, with lookups under way');
-	$t->wait_for_worker;
-	($pid) = $t->worker_pids;
+	$pid = $t->wait_for_worker;
 	$t->wait_until('threads look the name up again', sub { threads($pid) > 1 });
 	$began = time;
 	$t->node->stop('fast');

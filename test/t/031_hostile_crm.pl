@@ -104,7 +104,7 @@ for my $crm (qw(lofty fub))
 
 	$t->behaviour("$LABEL{$crm} answers what no CRM does: users read our words, leads wait or fail, and all arrive in the end", sub {
 		my @cases = map { { name => $_, user => $t->user(lofty => 1, fub => 1) } } @{ hostile_control('GET', '/seen')->{cases} };
-		my ($pid) = $t->worker_pids;
+		my $pid = $t->wait_for_worker;
 		my $memory = $t->own_memory($pid);
 		my $log = length $t->log_text;
 

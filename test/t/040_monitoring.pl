@@ -231,7 +231,7 @@ $t->behaviour('histograms and totals say what was done, and outlive the worker',
 	cmp_ok(metric('echosync_crm_answer_seconds_sum', $crm) - $sum, '>=', 0.3 * $requests, 'and in the sum');
 
 	my $total = metric('echosync_requests_total');
-	my ($pid) = $t->worker_pids;
+	my $pid = $t->wait_for_worker;
 	$t->sql("SELECT pg_terminate_backend($pid)");
 	$t->wait_until('another worker is there', sub { my ($now) = $t->worker_pids; $now && $now != $pid });
 	is($t->sql('SELECT requests FROM echosync_workers WHERE database = current_database()'), '0', 'a new worker has done nothing');
