@@ -13,6 +13,8 @@
 #define ECHOSYNC_PG_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
@@ -145,6 +147,21 @@ compat_insert_index_entries(ResultRelInfo *result, TupleTableSlot *slot, EState 
 	(void) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false);
 #else
 	(void) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+/* Delete a row, unless somebody else is at it. */
+static inline TM_Result
+compat_table_delete_no_wait(Relation rel, ItemPointer place, Snapshot snapshot)
+{
+	TM_FailureData failure;
+
+#if PG_VERSION_NUM >= 190000
+	return table_tuple_delete(rel, place, GetCurrentCommandId(true), 0, snapshot, InvalidSnapshot, false,
+							  &failure);
+#else
+	return table_tuple_delete(rel, place, GetCurrentCommandId(true), snapshot, InvalidSnapshot, false,
+							  &failure, false);
 #endif
 }
 

@@ -5,7 +5,8 @@
  *
  * One place for all who queue or cancel, the worker included, rollbacks and
  * savepoints included; and for a superuser who deletes rows by hand.  Only
- * rows that queue_insert writes fire no trigger: enqueue_write notes them.
+ * rows that queue_insert writes fire no trigger, nor those that queue_delete
+ * deletes: they are noted there.
  */
 #include "postgres.h"
 

@@ -22,8 +22,9 @@
 
 /*
  * Rows that a connection looks at, of each priority: two for each lead that it
- * has room for, since one lead may have several.  Where the first so many are
- * all of leads in work, twice as many the next time.
+ * has room for, since one lead may have several and the end of the queue is to
+ * be seen; one while it is far from the end.  Where the first so many are all of
+ * leads in work, twice as many the next time.
  */
 #define WINDOW_MIN 2
 #define WINDOW_MAX 256
@@ -39,27 +40,31 @@ static Statement select_horizon = {
 	.argtypes = {INT8OID, OIDOID}
 };
 
+/*
+ * Those that are not as they were read: most are, each time.  A credential that
+ * changes has its connection's row changed with it; only we refresh tokens.
+ */
 static Statement select_connections = {
-	.sql = "SELECT k.id, i.user_id, i.crm_type, i.status,"
-	" i.updated_at::pg_catalog.text, i.settings, i.credential_kind,"
-	" COALESCE(c.xmin::pg_catalog.text, ''), c.sealed, c.expires_at, i.consecutive_failures,"
-	" i.status_reason, i.not_before, i.crm_account"
-	" FROM pg_catalog.unnest($1) AS k(id)"
+	.sql = "SELECT k.id, i.xmin, i.user_id, i.crm_type, i.status, i.status_reason,"
+	" i.updated_at::pg_catalog.text, i.settings, i.crm_account, i.consecutive_failures,"
+	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at"
+	" FROM unnest($1, $2) AS k(id, xmin)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
-	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = k.id",
-	.nargs = 1,
-	.argtypes = {UUIDARRAYOID}
+	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id"
+	" WHERE i.id IS NULL OR i.xmin <> k.xmin",
+	.nargs = 2,
+	.argtypes = {UUIDARRAYOID, XIDARRAYOID}
 };
 
 static Statement select_rows = {
 	.sql = "SELECT c.id, q.priority, q.id, q.lead_id, q.source_id, q.sync_type, q.run_id,"
-	" q.queued_at, q.snapshot"
+	" q.queued_at, q.snapshot, q.ctid"
 	" FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS c(id, live, backfill, n_live, n_backfill, ord),"
 	" LATERAL (("
-	" SELECT * FROM @schema@.crm_sync_queue l WHERE l.integration_id = c.id"
+	" SELECT l.ctid, l.* FROM @schema@.crm_sync_queue l WHERE l.integration_id = c.id"
 	" AND l.priority = 0 AND l.id > c.live ORDER BY l.id LIMIT c.n_live"
 	") UNION ALL ("
-	" SELECT * FROM @schema@.crm_sync_queue b WHERE b.integration_id = c.id"
+	" SELECT b.ctid, b.* FROM @schema@.crm_sync_queue b WHERE b.integration_id = c.id"
 	" AND b.priority = 1 AND b.id > c.backfill ORDER BY b.id LIMIT c.n_backfill"
 	")) q ORDER BY c.ord, q.priority, q.id",
 	.nargs = 5,
@@ -151,47 +156,71 @@ move_horizon(void)
 	return true;
 }
 
-static Datum
-ids_of(List *connections)
+static TimestampTz
+spi_timestamptz(uint64 row, int column)
 {
-	RowSet	   *ids = rowset_make(1, (Oid[]) {UUIDOID});
-	ListCell   *lc;
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
 
-	foreach(lc, connections)
-	{
-		rowset_row(ids);
-		rowset_uuid(ids, ((Connection *) lfirst(lc))->id.data);
-	}
-	return rowset_array(ids, 0);
+	return isnull ? 0 : DatumGetTimestampTz(value);
+}
+
+static void
+take_row(Connection *connection, uint64 i)
+{
+	bool		isnull;
+	ConnectionRow row = {
+		.xmin = DatumGetTransactionId(spi_datum(i, 2, &isnull)),
+		.user_id = spi_text(i, 3),
+		.crm_type = spi_text(i, 4),
+		.status = spi_text(i, 5),
+		.status_reason = spi_text(i, 6),
+		.version = spi_text(i, 7),
+		.settings = DatumGetJsonbP(spi_datum(i, 8, &isnull)),
+		.account = spi_text(i, 9),
+		.consecutive_failures = DatumGetInt32(spi_datum(i, 10, &isnull)),
+		.not_before = spi_timestamptz(i, 11),
+		.credential_xmin = DatumGetTransactionId(spi_datum(i, 12, &isnull)),
+		.credential_kind = spi_text(i, 13),
+		.sealed = spi_text(i, 14),
+		.expires_at = spi_timestamptz(i, 15)
+	};
+
+	connection_set_row(connection, &row);
 }
 
 static void
 load_connections(List *connections)
 {
-	Datum		ids = ids_of(connections);
+	RowSet	   *known = rowset_make(2, (Oid[]) {UUIDOID, XIDOID});
+	Datum		values[2];
+	ListCell   *lc;
 
-	statement_execute(&select_connections, &ids, NULL, false, 0);
+	foreach(lc, connections)
+	{
+		Connection *connection = lfirst(lc);
+
+		rowset_row(known);
+		rowset_uuid(known, connection->id.data);
+		rowset_xid(known, connection->stale ? InvalidTransactionId : connection->row_xmin);
+	}
+	values[0] = rowset_array(known, 0);
+	values[1] = rowset_array(known, 1);
+	statement_execute(&select_connections, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool		isnull;
-		bool		no_expiry;
-		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
-		char	   *user_id = spi_text(i, 2);
-		bool		no_hold;
-		TimestampTz expires_at = DatumGetTimestampTz(spi_datum(i, 10, &no_expiry));
-		TimestampTz not_before = DatumGetTimestampTz(spi_datum(i, 13, &no_hold));
+		bool		missing;
+		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &missing)));
 
-		if (user_id == NULL)
+		(void) spi_datum(i, 2, &missing);
+		if (!missing)
+			take_row(connection, i);
+		else
 		{
 			connection->missing = true;
 			connection->stale = false;
-			continue;
+			connection->row_xmin = InvalidTransactionId;
 		}
-		connection_set_row(connection, user_id, spi_text(i, 3), spi_text(i, 4), spi_text(i, 5),
-						   DatumGetJsonbP(spi_datum(i, 6, &isnull)), spi_text(i, 7),
-						   spi_text(i, 8), spi_text(i, 9), no_expiry ? 0 : expires_at,
-						   DatumGetInt32(spi_datum(i, 11, &isnull)), spi_text(i, 12),
-						   no_hold ? 0 : not_before, spi_text(i, 14));
 	}
 }
 
@@ -261,6 +290,7 @@ attach_row(Connection *connection, uint64 i)
 	row.priority = DatumGetInt16(spi_datum(i, 2, &(bool) {false}));
 	row.id = spi_int64(i, 3, 0);
 	row.run_id = spi_int64(i, 7, 0);
+	row.place = *(ItemPointer) DatumGetPointer(spi_datum(i, 10, &isnull));
 	if (job != NULL && job_has_row(job, row.priority, row.id))
 		return true;
 	if (job != NULL && job->state != JOB_STATE_HELD && job->state != JOB_STATE_READ)
@@ -307,9 +337,9 @@ attach_rows(void)
 static int
 rows_wanted(Connection *connection)
 {
-	int			n_free = connection->max_active - connection->n_active;
+	int			n_free = Max(1, connection->max_active - connection->n_active);
 
-	return Max(Max(connection->window, WINDOW_MIN), 2 * n_free) + connection->n_rows;
+	return Max(connection->window, connection->has_more ? n_free : 2 * n_free) + connection->n_rows;
 }
 
 /*
@@ -336,6 +366,8 @@ note_what_was_seen(List *connections)
 			connection->seen_all[i] |= connection->n_met[i] < connection->n_asked &&
 				!connection->left_behind[i];
 		connection->window = widen ? 2 * Max(connection->window, WINDOW_MIN) : 0;
+		if (connection->n_asked > 0)
+			connection->has_more = full;
 		connection->n_asked = 0;
 		if (widen)
 			connection_ready(connection);

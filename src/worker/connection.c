@@ -27,7 +27,6 @@
 #define EVICT_AFTER_MS (10 * 60 * 1000)
 #define EVICT_SOON_MS 1000
 #define MANY_CONNECTIONS 1000
-#define SYNCED_EVERY_MS 1000
 
 static int
 timer_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
@@ -107,11 +106,7 @@ connection_reconfigure(Connection *connection)
 	provider->configure(&connection->crm);
 	connection_set_budget(connection);
 	budget_configure(connection->budget, &connection->crm);
-	if (connection->credential_version != NULL)
-	{
-		pfree(connection->credential_version);
-		connection->credential_version = NULL;
-	}
+	connection->credential_xmin = InvalidTransactionId;
 	connection->stale = true;
 }
 
@@ -321,23 +316,19 @@ copy_over(Connection *connection, char **text, const char *value)
  * taken up, so that a rule made stricter holds from the next lead on.
  */
 void
-connection_set_row(Connection *connection, char *user_id, const char *crm_type,
-				   const char *status, const char *version, Jsonb *settings,
-				   const char *credential_kind, const char *credential_version,
-				   const char *sealed, TimestampTz expires_at, int failures,
-				   const char *status_reason, TimestampTz not_before, const char *account)
+connection_set_row(Connection *connection, const ConnectionRow *row)
 {
 	CrmConnection *crm = &connection->crm;
 	bool		first = connection->version == NULL;
-	bool		row_changed = first || strcmp(connection->version, version) != 0;
-	bool		credential_changed = connection->credential_version == NULL ||
-		strcmp(connection->credential_version, credential_version) != 0;
+	bool		row_changed = first || strcmp(connection->version, row->version) != 0;
+	bool		credential_changed = connection->credential_xmin != row->credential_xmin;
 
 	connection->missing = false;
 	connection->stale = connection->reload_blocked = false;
 	if (row_changed)
 		connection->new_status = NULL;	/* decided of the row as it was */
-	connection_take_status(connection, status, status_reason);
+	connection_take_status(connection, row->status, row->status_reason);
+	connection->row_xmin = row->xmin;
 	if (!row_changed && !credential_changed)
 		return;
 	if (connection->n_active > 0 && !first)
@@ -350,26 +341,26 @@ connection_set_row(Connection *connection, char *user_id, const char *crm_type,
 		strlcpy(crm->integration_id,
 				DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&connection->id))),
 				sizeof(crm->integration_id));
-		copy_over(connection, &connection->user_id, user_id);
-		connection->consecutive_failures = failures;
-		connection->hold_until = Max(connection->hold_until, not_before);
+		copy_over(connection, &connection->user_id, row->user_id);
+		connection->consecutive_failures = row->consecutive_failures;
+		connection->hold_until = Max(connection->hold_until, row->not_before);
 	}
 	if (row_changed)
 	{
-		connection_take_settings(connection, crm_type, settings);
-		copy_over(connection, &connection->account, account);
+		connection_take_settings(connection, row->crm_type, row->settings);
+		copy_over(connection, &connection->account, row->account);
 	}
 	if (credential_changed)
-		connection_unseal(connection, credential_kind, sealed, expires_at);
+		connection_unseal(connection, row->credential_kind, row->sealed, row->expires_at);
 	if (crm->provider != NULL)
 	{
 		connection_set_budget(connection);
 		if (first)
-			budget_hold(connection->budget, not_before);
+			budget_hold(connection->budget, row->not_before);
 	}
-	connection_judge_credential(connection, status, status_reason, sealed != NULL);
-	copy_over(connection, &connection->version, version);
-	copy_over(connection, &connection->credential_version, credential_version);
+	connection_judge_credential(connection, row->status, row->status_reason, row->sealed != NULL);
+	copy_over(connection, &connection->version, row->version);
+	connection->credential_xmin = row->credential_xmin;
 }
 
 void
@@ -395,32 +386,6 @@ connection_mark_dirty(Connection *connection)
 		return;
 	connection->dirty = true;
 	worker_list_append(&worker->dirty, connection);
-}
-
-/*
- * last_sync_at is for people: while leads go out one after the other, it is
- * written once a second; with the last of them in any case.
- */
-static void
-write_synced(Connection *connection)
-{
-	TimestampTz when = TimestampTzPlusMilliseconds(connection->synced_written_at, SYNCED_EVERY_MS);
-	bool		last = connection->n_active == connection->n_ending &&
-		connection->seen_all[0] && connection->seen_all[1];
-
-	if (connection->synced_at == 0)
-		return;
-	if (last || when <= worker->now)
-		connection_mark_dirty(connection);
-	else
-		connection_wake_at(connection, when);
-}
-
-void
-connection_synced(Connection *connection)
-{
-	connection->synced_at = worker->now;
-	write_synced(connection);
 }
 
 static void
@@ -559,7 +524,7 @@ connections_due(void)
 			break;
 		pairingheap_remove_first(worker->timers);
 		connection->timed = false;
-		write_synced(connection);
+		tally_due(connection);
 		connection_ready(connection);
 	}
 }

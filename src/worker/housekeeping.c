@@ -186,6 +186,7 @@ leave_body(void *arg)
 	worker->now = GetCurrentTimestamp();
 	drop_intents();
 	keep_limits();
+	tally_write_all();
 }
 
 /* At an orderly end: what is in work now is not the cause of a crash. */

@@ -33,7 +33,7 @@ static Statement update_tokens = {
 	" updated_at = pg_catalog.clock_timestamp()"
 	" FROM (SELECT h.integration_id FROM @schema@.crm_credentials h"
 	" WHERE h.integration_id = $1 FOR NO KEY UPDATE SKIP LOCKED) held"
-	" WHERE c.integration_id = held.integration_id RETURNING c.xmin::pg_catalog.text",
+	" WHERE c.integration_id = held.integration_id RETURNING c.xmin",
 	.nargs = 3,
 	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
 };
@@ -363,7 +363,7 @@ typedef struct NewTokens
 {
 	Connection *connection;
 	const CrmCredential *tokens;
-	char	   *version;		/* NULL: the row is held by somebody, or gone */
+	TransactionId xmin;			/* of the row; 0: it is held by somebody, or gone */
 	bool		gone;			/* disconnected meanwhile */
 } NewTokens;
 
@@ -373,6 +373,7 @@ tokens_body(void *arg)
 	NewTokens  *new = arg;
 	CrmConnection *crm = &new->connection->crm;
 	Datum		values[3];
+	bool		isnull;
 
 	values[0] = UUIDPGetDatum(&new->connection->id);
 	values[1] = CStringGetTextDatum(integration_seal(crm->integration_id,
@@ -381,7 +382,7 @@ tokens_body(void *arg)
 	statement_execute(&update_tokens, values, NULL, false, 0);
 	if (SPI_processed == 1)
 	{
-		new->version = MemoryContextStrdup(new->connection->context, spi_text(0, 1));
+		new->xmin = DatumGetTransactionId(spi_datum(0, 1, &isnull));
 		return;
 	}
 	statement_execute(&select_credential, values, NULL, false, 1);
@@ -412,7 +413,7 @@ store_tokens(Job *job)
 	NewTokens	new = {.connection = connection, .tokens = &job->session.tokens};
 
 	if (!worker_transaction("echosync: storing refreshed tokens", tokens_body, &new) ||
-		(new.version == NULL && !new.gone))
+		(new.xmin == InvalidTransactionId && !new.gone))
 	{
 		worker_list_append(&worker->finished, job);
 		worker->commit_retry_at = TimestampTzPlusMilliseconds(worker->now, 1000);
@@ -421,7 +422,7 @@ store_tokens(Job *job)
 	if (!new.gone)
 	{
 		connection_set_tokens(connection, &job->session.tokens);
-		connection->credential_version = new.version;
+		connection->credential_xmin = new.xmin;
 	}
 	refresh_end(connection);
 }

@@ -119,6 +119,7 @@ load_link(Job *job, uint64 i)
 
 	link_from_row(i, 2, &job->session.link);
 	job->synced_at = isnull ? 0 : DatumGetTimestampTz(synced_at);
+	job->has_link_row = !isnull;
 }
 
 /* What is known of a lead that may not be sent yet: when it may. */

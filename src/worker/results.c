@@ -24,6 +24,8 @@
 #include "config/seal.h"
 #include "config/settings.h"
 #include "db/integration.h"
+#include "db/queue_delete.h"
+#include "db/table_insert.h"
 #include "worker/schedule.h"
 #include "worker/worker.h"
 
@@ -49,6 +51,14 @@ static Statement upsert_links = {
 	TIMESTAMPTZARRAYOID}
 };
 
+/* For leads that had none; the same columns. */
+static const TableInsert insert_links = {
+	.table = "crm_lead_links",
+	.n_columns = 12,
+	.columns = {"integration_id", "lead_id", "source_id", "user_id", "crm_record_id", "matched_by",
+	"payload_hash", "note_hash", "phone_hash", "email_hash", "created_at", "synced_at"}
+};
+
 static Statement delete_links = {
 	.sql = "DELETE FROM @schema@.crm_lead_links l USING unnest($1, $2, $3) k(id, lead_id, source_id)"
 	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id AND l.source_id = k.source_id",
@@ -72,6 +82,14 @@ static Statement upsert_attempts = {
 	TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
 };
 
+/* For leads of which nothing was remembered; the same columns. */
+static const TableInsert insert_attempts = {
+	.table = "crm_sync_attempts",
+	.n_columns = 11,
+	.columns = {"integration_id", "lead_id", "source_id", "attempts", "due_at", "intent_at", "error_code",
+	"crashes", "intent_lead", "phone_hash", "email_hash"}
+};
+
 static Statement delete_attempts = {
 	.sql = "DELETE FROM @schema@.crm_sync_attempts a USING unnest($1, $2, $3) k(id, lead_id, source_id)"
 	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id AND a.source_id = k.source_id",
@@ -79,7 +97,7 @@ static Statement delete_attempts = {
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
-static Statement insert_logs = {
+static Statement insert_logs_by_statement = {
 	.sql = "INSERT INTO @schema@.crm_sync_logs"
 	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, attempt,"
 	" crm_record_id, http_status, error_code, error_message, queued_at, duration_ms)"
@@ -88,6 +106,17 @@ static Statement insert_logs = {
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, INT4ARRAYOID}
+};
+
+/* The same, of an action and a status that the table allows. */
+static const TableInsert insert_logs = {
+	.table = "crm_sync_logs",
+	.sequence = "crm_sync_logs_id_seq",
+	.sequence_step = 1,
+	.time_column = "logged_at",
+	.n_columns = 15,
+	.columns = {"integration_id", "user_id", "crm_type", "lead_id", "sync_type", "action", "status", "reason",
+	"attempt", "crm_record_id", "http_status", "error_code", "error_message", "queued_at", "duration_ms"}
 };
 
 /*
@@ -107,18 +136,6 @@ static Statement insert_refusals = {
 	.nargs = 8,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	TEXTARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
-};
-
-/* What the log says of each hour, for echosync_status.  The time zone is UTC. */
-static Statement upsert_hours = {
-	.sql = "INSERT INTO @schema@.crm_sync_hours AS h (integration_id, hour, synced, failed)"
-	" SELECT u.id, pg_catalog.date_trunc('hour', pg_catalog.clock_timestamp()),"
-	" pg_catalog.sum(u.synced), pg_catalog.sum(u.failed)"
-	" FROM unnest($1, $2, $3) u(id, synced, failed) GROUP BY 1, 2"
-	" ON CONFLICT (integration_id, hour) DO UPDATE SET"
-	" synced = h.synced + excluded.synced, failed = h.failed + excluded.failed",
-	.nargs = 3,
-	.argtypes = {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
 };
 
 /*
@@ -193,12 +210,12 @@ static Statement update_connections = {
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
 	" not_before = COALESCE(k.not_before, i.not_before),"
 	" last_sync_at = COALESCE(k.synced_at, i.last_sync_at)"
-	" FROM (SELECT h.id, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
+	" FROM (SELECT h.ctid, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
 	" u.reason, u.failures, u.synced_at, u.not_before"
 	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, version, status, reason, failures, synced_at, not_before)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
-	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(id, status, reason, failures, synced_at, not_before)"
-	" WHERE i.id = k.id RETURNING i.id",
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(place, status, reason, failures, synced_at, not_before)"
+	" WHERE i.ctid = k.place RETURNING i.id",
 	.nargs = 7,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
 	TIMESTAMPTZARRAYOID}
@@ -213,13 +230,15 @@ static Statement delete_claims = {
 /* What the group's statements are given. */
 typedef struct Results
 {
+	bool		by_statement;	/* insert nothing past the executor */
 	RowSet	   *links;
+	RowSet	   *new_links;
 	RowSet	   *lost_links;
 	RowSet	   *attempts;
+	RowSet	   *new_attempts;
 	RowSet	   *settled;		/* attempts to delete */
 	RowSet	   *logs;
 	RowSet	   *refusals;
-	RowSet	   *hours;
 	RowSet	   *queue;
 	RowSet	   *dead;
 	RowSet	   *undead;
@@ -321,22 +340,23 @@ add_link(Results *results, const Job *job)
 {
 	const CrmLink *link = &job->session.link;
 	const CrmLead *lead = job->session.lead;
+	RowSet	   *set = job->has_link_row ? results->links : results->new_links;
 
 	if (link->record_id == NULL)
 	{
 		add_key(results->lost_links, job);
 		return;
 	}
-	add_key(results->links, job);
-	rowset_text(results->links, job->connection->user_id);
-	rowset_text(results->links, link->record_id);
-	rowset_text(results->links, crm_match_names[link->match]);
-	rowset_bytea(results->links, link->has_digest ? link->digest : NULL, LEAD_DIGEST_SIZE);
-	rowset_bytea(results->links, link->note_digest, LEAD_DIGEST_LEN);
-	add_key_hash(results->links, job, 'p', lead ? lead->phone_key : NULL);
-	add_key_hash(results->links, job, 'e', lead ? lead->email : NULL);
-	rowset_timestamptz(results->links, link->created_at ? link->created_at : worker->now);
-	rowset_timestamptz(results->links, worker->now);
+	add_key(set, job);
+	rowset_text(set, job->connection->user_id);
+	rowset_text(set, link->record_id);
+	rowset_text(set, crm_match_names[link->match]);
+	rowset_bytea(set, link->has_digest ? link->digest : NULL, LEAD_DIGEST_SIZE);
+	rowset_bytea(set, link->note_digest, LEAD_DIGEST_LEN);
+	add_key_hash(set, job, 'p', lead ? lead->phone_key : NULL);
+	add_key_hash(set, job, 'e', lead ? lead->email : NULL);
+	rowset_timestamptz(set, link->created_at ? link->created_at : worker->now);
+	rowset_timestamptz(set, worker->now);
 }
 
 /* With the intent of a create goes what is sent, and by which keys it is known. */
@@ -368,14 +388,16 @@ static void
 add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
 			TimestampTz intent_at, const char *error_code)
 {
-	add_key(results->attempts, job);
-	rowset_int2(results->attempts, attempts);
-	rowset_timestamptz(results->attempts, due_at);
-	rowset_timestamptz(results->attempts, intent_at);
-	rowset_text(results->attempts, error_code);
+	RowSet	   *set = job->has_attempts_row ? results->attempts : results->new_attempts;
+
+	add_key(set, job);
+	rowset_int2(set, attempts);
+	rowset_timestamptz(set, due_at);
+	rowset_timestamptz(set, intent_at);
+	rowset_text(set, error_code);
 	/* Who was given up for its crashes starts afresh when it is retried. */
-	rowset_int2(results->attempts, job->crashes >= WORKER_MAX_CRASHES ? 0 : job->crashes);
-	add_sent_lead(results->attempts, job, intent_at);
+	rowset_int2(set, job->crashes >= WORKER_MAX_CRASHES ? 0 : job->crashes);
+	add_sent_lead(set, job, intent_at);
 }
 
 static void
@@ -426,31 +448,27 @@ add_log(Results *results, const Job *job)
 		rowset_null(set);
 }
 
-static void
-add_hour(Results *results, const Job *job)
+/* Was something done, or tried, that the log has and echosync_status counts? */
+static bool
+is_counted(const Job *job)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
+	Verdict		verdict = verdict_of(job);
 
-	rowset_row(results->hours);
-	rowset_uuid(results->hours, job->connection->id.data);
-	rowset_int4(results->hours, outcome->status == CRM_STATUS_SUCCESS);
-	rowset_int4(results->hours, outcome->status == CRM_STATUS_FAILED);
+	return outcome->status != CRM_STATUS_SKIPPED && verdict != VERDICT_RELEASE &&
+		(verdict != VERDICT_AGAIN || outcome->write != CRM_WRITE_NONE);
 }
 
 /* The log: refusals once, "unchanged" only for who asked, all else always. */
 static void
-log_outcome(Results *results, const Job *job, Verdict verdict)
+log_outcome(Results *results, const Job *job)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
 
-	if (verdict == VERDICT_RELEASE ||
-		(verdict == VERDICT_AGAIN && outcome->write == CRM_WRITE_NONE))
-		return;
-	if (outcome->status != CRM_STATUS_SKIPPED)
-	{
+	if (is_counted(job))
 		add_log(results, job);
-		add_hour(results, job);
-	}
+	else if (outcome->status != CRM_STATUS_SKIPPED)
+		return;
 	else if (outcome->reason != REFUSAL_UNCHANGED)
 		add_refusal(results, job);
 	else if (job->session.requested_by_hand)
@@ -468,6 +486,7 @@ add_rows_gone(Results *results, const Job *job)
 		rowset_uuid(results->queue, job->connection->id.data);
 		rowset_int2(results->queue, job->rows[i].priority);
 		rowset_int8(results->queue, job->rows[i].id);
+		rowset_datum(results->queue, PointerGetDatum(&job->rows[i].place));
 		if (job->rows[i].run_id == 0)
 			continue;
 		rowset_row(results->runs);
@@ -522,7 +541,7 @@ add_finished(Results *results, Job *job)
 	Verdict		verdict = verdict_of(job);
 	TimestampTz intent_at = in_doubt(job) ? (job->intent_at ? job->intent_at : worker->now) : 0;
 
-	log_outcome(results, job, verdict);
+	log_outcome(results, job);
 	if (job->session.link_changed ||
 		(outcome->status == CRM_STATUS_SUCCESS && job->session.link.record_id != NULL))
 		add_link(results, job);
@@ -568,21 +587,24 @@ add_before_send(Results *results, Job *job)
 static Results *
 results_make(List *jobs)
 {
+	static const Oid link_types[] = {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
+	BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	static const Oid attempt_types[] = {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
+	TIMESTAMPTZOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID, BYTEAOID};
 	Results    *results = palloc0(sizeof(Results));
 
-	results->links = rowset_make(12, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
-								 BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
+	results->links = rowset_make(12, link_types);
+	results->new_links = rowset_make(12, link_types);
 	results->lost_links = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
-	results->attempts = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
-									TIMESTAMPTZOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID, BYTEAOID});
+	results->attempts = rowset_make(11, attempt_types);
+	results->new_attempts = rowset_make(11, attempt_types);
 	results->settled = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->logs = rowset_make(15, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 								TEXTOID, TEXTOID, INT2OID, TEXTOID, INT4OID, TEXTOID, TEXTOID,
 								TIMESTAMPTZOID, INT4OID});
 	results->refusals = rowset_make(8, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 									TIMESTAMPTZOID, TIMESTAMPTZOID});
-	results->hours = rowset_make(3, (Oid[]) {UUIDOID, INT4OID, INT4OID});
-	results->queue = rowset_make(3, (Oid[]) {UUIDOID, INT2OID, INT8OID});
+	results->queue = rowset_make(4, (Oid[]) QUEUE_KEY_COLUMNS);
 	results->dead = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, INT8OID, JSONBOID,
 								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID});
 	results->undead = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
@@ -628,8 +650,6 @@ write_connections(Results *results)
 
 		connection->new_status = NULL;
 		connection->failures_changed = connection->not_before_changed = false;
-		if (connection->synced_at != 0)
-			connection->synced_written_at = worker->now;
 		connection->synced_at = 0;
 		connection->dirty = false;
 		worker->dirty = list_delete_ptr(worker->dirty, connection);
@@ -688,6 +708,21 @@ forget_claims(int n)
 	}
 }
 
+/*
+ * Rows that are not there yet.  If one is (put there by hand while its lead was
+ * in work), the group fails and is written by statements that know both cases.
+ */
+static void
+insert_rows(const Results *results, const RowSet *set, const TableInsert *target, Statement *statement)
+{
+	if (set->n_rows == 0)
+		return;
+	if (results->by_statement || !table_insert_suffices(target))
+		rowset_execute(set, statement);
+	else
+		table_insert(target, set);
+}
+
 static void
 results_body(void *arg)
 {
@@ -704,17 +739,19 @@ results_body(void *arg)
 			add_finished(results, job);
 	}
 	rowset_execute(results->links, &upsert_links);
+	insert_rows(results, results->new_links, &insert_links, &upsert_links);
 	rowset_execute(results->lost_links, &delete_links);
 	rowset_execute(results->settled, &delete_attempts);
 	rowset_execute(results->attempts, &upsert_attempts);
-	rowset_execute(results->logs, &insert_logs);
+	insert_rows(results, results->new_attempts, &insert_attempts, &upsert_attempts);
+	insert_rows(results, results->logs, &insert_logs, &insert_logs_by_statement);
 	rowset_execute(results->refusals, &insert_refusals);
-	rowset_execute(results->hours, &upsert_hours);
 	rowset_execute(results->dead, &insert_dead_letters);
 	rowset_execute(results->undead, &delete_dead_letters);
 	rowset_execute(results->runs, &update_runs);
-	rowset_execute(results->queue, &delete_queue);
+	rowset_execute(queue_delete(results->queue), &delete_queue);
 	write_connections(results);
+	tally_write(results->connections);
 	drop_claims(claims_ending(results->jobs));
 }
 
@@ -722,12 +759,19 @@ results_body(void *arg)
 static void
 settle_before_send(Job *job, TimestampTz intent_at)
 {
+	if (job->session.link_changed)
+		job->has_link_row = job->session.link.record_id != NULL;
 	job->session.link_changed = false;
 	if (job->session.request.creates)
+	{
 		job->intent_at = intent_at;
-	else if (!job->session.uncertain)
+		job->has_attempts_row = true;
+	}
+	else if (job->intent_at != 0 && !job->session.uncertain)
+	{
 		job->intent_at = 0;
-	job->has_attempts_row = job->intent_at != 0;
+		job->has_attempts_row = false;
+	}
 	job_set_state(job, JOB_STATE_SEND);
 	connection_ready(job->connection);
 }
@@ -802,7 +846,7 @@ settle_finished(Job *job)
 }
 
 static bool
-commit_group(List *jobs, List *connections)
+commit_group(List *jobs, List *connections, bool by_statement)
 {
 	Results    *results = results_make(jobs);
 	int			n_claims = list_length(worker->claims_done);
@@ -811,11 +855,13 @@ commit_group(List *jobs, List *connections)
 	ListCell   *lc;
 
 	results->connections = connections;
+	results->by_statement = by_statement;
 	if (!worker_transaction("echosync: recording results", results_body, results))
 		return false;
 	worker->now = GetCurrentTimestamp();
 	worker->commit_us = worker->now - begun_at;
 	forget_claims(n_claims);
+	tally_written(connections);
 	foreach(lc, claims_ending(jobs))
 		((Claim *) lfirst(lc))->deleted = true;
 	foreach(lc, jobs)
@@ -844,9 +890,11 @@ commit_one_by_one(List *jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if (commit_group(list_make1(job), NIL))
+		if (commit_group(list_make1(job), NIL, true))
 			continue;
 		check_after_error();
+		if (job->state == JOB_STATE_FINISHED && is_counted(job))
+			tally_count(job->connection, job->session.outcome.status == CRM_STATUS_SUCCESS, -1);
 		job_hold(job, TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS));
 	}
 }
@@ -872,9 +920,9 @@ take_other_jobs(List *jobs)
 	return leads;
 }
 
-/* That these were brought to the CRM goes with the same commit. */
+/* What became of them is counted with the same commit. */
 static void
-note_synced(List *jobs)
+count_outcomes(List *jobs)
 {
 	ListCell   *lc;
 
@@ -890,8 +938,10 @@ note_synced(List *jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if (job->state == JOB_STATE_FINISHED && job->session.outcome.status == CRM_STATUS_SUCCESS)
-			connection_synced(job->connection);
+		if (job->state != JOB_STATE_FINISHED || !is_counted(job))
+			continue;
+		tally_count(job->connection, job->session.outcome.status == CRM_STATUS_SUCCESS, 1);
+		tally_due(job->connection);
 	}
 }
 
@@ -906,13 +956,13 @@ results_commit(void)
 	List	   *connections;
 	bool		any = jobs != NIL || worker->to_commit != NIL || worker->finished != NIL;
 
-	note_synced(jobs);
+	count_outcomes(jobs);
 	connections = list_copy(worker->dirty);
 	jobs = list_concat(jobs, worker->to_commit);
 	list_free(worker->finished);
 	list_free(worker->to_commit);
 	worker->finished = worker->to_commit = NIL;
-	if ((jobs != NIL || connections != NIL || worker->claims_done != NIL) && !commit_group(jobs, connections))
+	if ((jobs != NIL || connections != NIL || worker->claims_done != NIL) && !commit_group(jobs, connections, false))
 		commit_one_by_one(jobs);
 	return any;
 }

@@ -68,6 +68,7 @@ typedef struct QueueRow
 	int16		priority;
 	int64		id;
 	int64		run_id;			/* 0: none */
+	ItemPointerData place;		/* where it was read */
 } QueueRow;
 
 typedef struct Connection Connection;
@@ -126,7 +127,8 @@ typedef struct Job
 	char	   *intent_lead;	/* the lead as it was sent, sealed; NULL: unknown */
 	TimestampTz doubt_until;	/* a lead with our phone or e-mail is in doubt */
 	TimestampTz synced_at;		/* when the link was last written; 0: never */
-	bool		has_attempts_row;
+	bool		has_attempts_row;	/* in crm_sync_attempts */
+	bool		has_link_row;	/* in crm_lead_links */
 	bool		begun;
 	Claim	   *claim;			/* while in work */
 	int			crashes;		/* of workers that had this lead in work */
@@ -138,6 +140,25 @@ typedef struct Job
 	char	   *oauth_settings; /* given to authorize, JSON text */
 } Job;
 
+/* What the tables have of a connection. */
+typedef struct ConnectionRow
+{
+	TransactionId xmin;
+	char	   *user_id;
+	char	   *crm_type;
+	char	   *status;
+	char	   *status_reason;
+	char	   *version;
+	Jsonb	   *settings;
+	char	   *account;
+	int			consecutive_failures;
+	TimestampTz not_before;		/* 0: none */
+	TransactionId credential_xmin;
+	char	   *credential_kind;
+	char	   *sealed;			/* NULL: no credential */
+	TimestampTz expires_at;		/* 0: does not */
+} ConnectionRow;
+
 struct Connection
 {
 	pg_uuid_t	id;				/* hash key */
@@ -146,7 +167,8 @@ struct Connection
 	char	   *user_id;
 	const char *status;			/* as in the table */
 	char	   *version;		/* of the row, as taken over */
-	char	   *credential_version;
+	TransactionId row_xmin;		/* of the rows as taken over; 0: not at all */
+	TransactionId credential_xmin;
 	bool		stale;			/* the row is to be read again */
 	bool		reload_blocked; /* ... when the jobs in work have ended */
 	int			max_active;		/* leads in work at once, by what the limits allow */
@@ -163,6 +185,7 @@ struct Connection
 	bool		maybe_work;		/* the queue may hold rows not yet attached */
 	int64		cursor[2];		/* per priority: rows up to here are attached */
 	int			window;			/* rows to look at, if more than it has room for */
+	bool		has_more;		/* the last claim met as many rows as it had asked for */
 	int			n_asked;		/* rows per priority, in this claim */
 	int			n_before;		/* n_active before this claim */
 	int			n_met[2];		/* rows that this claim has brought */
@@ -177,7 +200,9 @@ struct Connection
 	int			consecutive_failures;
 	bool		failures_changed;
 	TimestampTz synced_at;		/* last_sync_at, to be written; 0: nothing new */
-	TimestampTz synced_written_at;
+	int			n_synced;		/* not yet in crm_sync_hours: tally.c */
+	int			n_failed;
+	TimestampTz tally_written_at;
 	int			n_ending;		/* leads in work whose outcome is being committed */
 	bool		not_before_changed; /* hold_until is to be written */
 	bool		dirty;			/* in worker->dirty */
@@ -260,16 +285,10 @@ extern Connection *connection_get(const pg_uuid_t *id);
 extern Connection *connection_make_temporary(const CrmProvider *provider, const char *api_key,
 											 const char *account);
 extern void connection_free(Connection *connection);
-extern void connection_set_row(Connection *connection, char *user_id, const char *crm_type,
-							   const char *status, const char *version, Jsonb *settings,
-							   const char *credential_kind, const char *credential_version,
-							   const char *sealed, TimestampTz expires_at, int failures,
-							   const char *status_reason, TimestampTz not_before,
-							   const char *account);
+extern void connection_set_row(Connection *connection, const ConnectionRow *row);
 extern void connection_set_tokens(Connection *connection, const CrmCredential *tokens);
 extern void connection_reconfigure(Connection *connection);	/* after a reload */
 extern void connection_mark_dirty(Connection *connection);
-extern void connection_synced(Connection *connection);	/* a lead was brought to the CRM */
 extern void connections_evict(void);	/* forget those that are idle */
 extern void connections_trim(void);
 extern void connections_visit(void (*visit) (Connection *connection));	/* the temporaries too */
@@ -332,6 +351,13 @@ extern void count_after_claim(List *connections);
 
 /* results.c: writing down what happened */
 extern bool results_commit(void);
+
+/* tally.c: leads brought and not, by connection */
+extern void tally_count(Connection *connection, bool synced, int n);
+extern void tally_due(Connection *connection);
+extern void tally_write(List *connections); /* in a transaction */
+extern void tally_write_all(void);
+extern void tally_written(List *connections);
 
 /* housekeeping.c: after a crash, before an end, and once an hour */
 extern void housekeeping_recover(void);

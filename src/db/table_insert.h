@@ -1,0 +1,33 @@
+/*
+ * table_insert.h
+ *		Inserting rows into a table of the extension, without the executor.
+ */
+#ifndef ECHOSYNC_TABLE_INSERT_H
+#define ECHOSYNC_TABLE_INSERT_H
+
+#include "db/rowset.h"
+
+/* A table, and which of its columns those of a set are. */
+typedef struct TableInsert
+{
+	const char *table;
+	const char *sequence;		/* of the column "id"; NULL: the set has it */
+	int			sequence_step;	/* ids that a value of the sequence stands for */
+	const char *time_column;	/* gets the time of now; NULL: none */
+	int			n_columns;
+	const char *columns[ROWSET_MAX_COLUMNS];
+} TableInsert;
+
+/*
+ * Insert the rows; columns that the set has not are null.  Neither rights nor
+ * CHECKs are looked at, and no trigger fires.  Errors: a unique violation.
+ */
+extern void table_insert(const TableInsert *target, const RowSet *rows);
+
+/*
+ * May rows be inserted so?  Not where somebody has added what the executor
+ * would see to: a trigger, a rule, a column.
+ */
+extern bool table_insert_suffices(const TableInsert *target);
+
+#endif							/* ECHOSYNC_TABLE_INSERT_H */
