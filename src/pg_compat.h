@@ -21,6 +21,7 @@
 #include "common/base64.h"
 #include "executor/executor.h"
 #include "storage/latch.h"
+#include "storage/shmem.h"
 #include "utils/acl.h"
 #include "utils/guc_tables.h"
 #include "utils/jsonb.h"
@@ -111,12 +112,6 @@ compat_wait_event(uint32 *cached, const char *name)
 #define compat_primary_key(rel) RelationGetPrimaryKeyIndex((rel), false)
 #endif
 
-/* 18: a scan of an index may count what it does. */
-#if PG_VERSION_NUM < 180000
-#define index_beginscan(table, index, snapshot, instrument, nkeys, norderbys) \
-	((index_beginscan) ((table), (index), (snapshot), (nkeys), (norderbys)))
-#endif
-
 /* 18: the bytes of Base64 are uint8, its text is char. */
 #if PG_VERSION_NUM < 180000
 #define pg_b64_encode(bytes, len, text, size) \
@@ -147,6 +142,30 @@ compat_insert_index_entries(ResultRelInfo *result, TupleTableSlot *slot, EState 
 	(void) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false);
 #else
 	(void) ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
+/* A scan of an index, without a key yet. */
+static inline IndexScanDesc
+compat_index_beginscan(Relation rel, Relation index, Snapshot snapshot, int n_keys)
+{
+#if PG_VERSION_NUM >= 190000
+	return index_beginscan(rel, index, snapshot, NULL, n_keys, 0, 0);
+#elif PG_VERSION_NUM >= 180000
+	return index_beginscan(rel, index, snapshot, NULL, n_keys, 0);
+#else
+	return index_beginscan(rel, index, snapshot, n_keys, 0);
+#endif
+}
+
+/* 19: no table in shared memory grows. */
+static inline HTAB *
+compat_shmem_hash(const char *name, int size, HASHCTL *control)
+{
+#if PG_VERSION_NUM >= 190000
+	return ShmemInitHash(name, size, control, HASH_ELEM | HASH_BLOBS);
+#else
+	return ShmemInitHash(name, size, size, control, HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
 #endif
 }
 

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
 #include "config/seal.h"
 #include "config/secrets.h"

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 
 #include "crm/crm.h"
 #include "worker/backlog.h"

@@ -146,7 +146,7 @@ look_through(const pg_uuid_t *integration, bool newest, int64 max_entries, LeadS
 	ScanKeyInit(&conditions[0], KEY_INTEGRATION, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(integration));
 	ScanKeyInit(&conditions[1], KEY_PRIORITY, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(0));
-	scan = index_beginscan(queue, key, SnapshotSelf, NULL, n, 0);
+	scan = compat_index_beginscan(queue, key, SnapshotSelf, n);
 	scan->xs_want_itup = true;
 	index_rescan(scan, conditions, n, NULL, 0);
 	look_along(scan, newest ? BackwardScanDirection : ForwardScanDirection, max_entries,

@@ -15,7 +15,7 @@
 
 #include "db/rowset.h"
 
-#define ROWSET_INITIAL_ROWS 32
+#define ROWSET_INITIAL_ROWS 16
 
 RowSet *
 rowset_make(int n_columns, const Oid *types)
@@ -29,24 +29,31 @@ rowset_make(int n_columns, const Oid *types)
 	return set;
 }
 
+/* All columns are one piece of memory: most sets are of one row. */
 static void
 rowset_grow(RowSet *set)
 {
 	int			capacity = set->capacity ? set->capacity * 2 : ROWSET_INITIAL_ROWS;
+	void	   *old = set->values[0];
+	char	   *next = MemoryContextAllocHuge(set->context, (Size) capacity * set->n_columns *
+											  (sizeof(Datum) + sizeof(bool)));
 
 	for (int i = 0; i < set->n_columns; i++)
 	{
-		if (set->capacity == 0)
-		{
-			set->values[i] = MemoryContextAlloc(set->context, capacity * sizeof(Datum));
-			set->nulls[i] = MemoryContextAlloc(set->context, capacity * sizeof(bool));
-		}
-		else
-		{
-			set->values[i] = repalloc(set->values[i], capacity * sizeof(Datum));
-			set->nulls[i] = repalloc(set->nulls[i], capacity * sizeof(bool));
-		}
+		if (set->n_rows > 0)
+			memcpy(next, set->values[i], set->n_rows * sizeof(Datum));
+		set->values[i] = (Datum *) next;
+		next += capacity * sizeof(Datum);
 	}
+	for (int i = 0; i < set->n_columns; i++)
+	{
+		if (set->n_rows > 0)
+			memcpy(next, set->nulls[i], set->n_rows * sizeof(bool));
+		set->nulls[i] = (bool *) next;
+		next += capacity * sizeof(bool);
+	}
+	if (old != NULL)
+		pfree(old);
 	set->capacity = capacity;
 }
 

@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
 #include "utils/lsyscache.h"
@@ -45,15 +46,56 @@ typedef struct Insertion
 	BulkInsertState bulk;
 } Insertion;
 
-/* By the relation's descriptor: a syscache look-up for each costs ten times as much. */
+/*
+ * By the relation's descriptor: a syscache look-up for each costs ten times as
+ * much.  Sets have their columns in the table's order, for the most part, so the
+ * one after the last that was found is looked at first.
+ */
 static AttrNumber
-column_number(Relation rel, const char *name)
+column_number(Relation rel, const char *name, AttrNumber last)
 {
-	AttrNumber	number = SPI_fnumber(RelationGetDescr(rel), name);
+	TupleDesc	desc = RelationGetDescr(rel);
 
-	if (number <= 0)
-		elog(ERROR, "%s has not the columns of this version", RelationGetRelationName(rel));
-	return number;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		int			number = (last + i) % desc->natts;
+		Form_pg_attribute attribute = TupleDescAttr(desc, number);
+
+		if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+			return number + 1;
+	}
+	elog(ERROR, "%s has not the columns of this version", RelationGetRelationName(rel));
+}
+
+/*
+ * An executor's state is what expressions and predicates of indexes run in, and
+ * costs as much as a row.
+ */
+static bool
+needs_state(const ResultRelInfo *result)
+{
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		const IndexInfo *info = result->ri_IndexRelationInfo[i];
+
+		if (info->ii_Expressions != NIL || info->ii_Predicate != NIL || info->ii_ExclusionOps != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+find_columns(Insertion *insertion)
+{
+	const TableInsert *target = insertion->target;
+	AttrNumber	last = 0;
+
+	for (int i = 0; i < target->n_columns; i++)
+		last = insertion->of_set[i] = column_number(insertion->rel, target->columns[i], last);
+	if (target->sequence != NULL)
+		insertion->id = column_number(insertion->rel, "id", 0);
+	if (target->time_column != NULL)
+		insertion->time = column_number(insertion->rel, target->time_column, last);
 }
 
 static void
@@ -62,22 +104,16 @@ begin_insertion(Insertion *insertion, const TableInsert *target, int n_rows)
 	memset(insertion, 0, sizeof(Insertion));
 	insertion->target = target;
 	insertion->rel = table_open(get_relname_relid(target->table, db_schema_oid()), RowExclusiveLock);
-	for (int i = 0; i < target->n_columns; i++)
-		insertion->of_set[i] = column_number(insertion->rel, target->columns[i]);
+	find_columns(insertion);
 	if (target->sequence != NULL)
-	{
 		insertion->sequence = get_relname_relid(target->sequence, db_schema_oid());
-		insertion->id = column_number(insertion->rel, "id");
-	}
 	if (target->time_column != NULL)
-	{
-		insertion->time = column_number(insertion->rel, target->time_column);
 		insertion->now = GetCurrentTimestamp();
-	}
-	insertion->estate = CreateExecutorState();
 	insertion->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(insertion->result, insertion->rel, 0, NULL, 0);
 	ExecOpenIndices(insertion->result, false);
+	if (needs_state(insertion->result))
+		insertion->estate = CreateExecutorState();
 	if (n_rows >= BULK_ROWS)
 		insertion->bulk = GetBulkInsertState();
 }
@@ -88,7 +124,8 @@ end_insertion(Insertion *insertion)
 	if (insertion->bulk != NULL)
 		FreeBulkInsertState(insertion->bulk);
 	ExecCloseIndices(insertion->result);
-	FreeExecutorState(insertion->estate);
+	if (insertion->estate != NULL)
+		FreeExecutorState(insertion->estate);
 	table_close(insertion->rel, NoLock);
 }
 
@@ -131,14 +168,43 @@ fill_slot(const Insertion *insertion, TupleTableSlot *slot, const RowSet *rows, 
 	ExecStoreVirtualTuple(slot);
 }
 
+/* Columns alone, as the tables' own indexes have them. */
+static void
+insert_plain_entries(const ResultRelInfo *result, TupleTableSlot *slot)
+{
+	for (int i = 0; i < result->ri_NumIndices; i++)
+	{
+		IndexInfo  *info = result->ri_IndexRelationInfo[i];
+		Datum		values[INDEX_MAX_KEYS];
+		bool		isnull[INDEX_MAX_KEYS];
+
+		if (!info->ii_ReadyForInserts)
+			continue;
+		FormIndexDatum(info, slot, NULL, values, isnull);
+		(void) index_insert(result->ri_IndexRelationDescs[i], values, isnull, &slot->tts_tid,
+							result->ri_RelationDesc, info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
+							false, info);
+	}
+}
+
 static void
 insert_batch(const Insertion *insertion, TupleTableSlot **slots, int n)
 {
-	table_multi_insert(insertion->rel, slots, n, GetCurrentCommandId(true), 0, insertion->bulk);
+	CommandId	command = GetCurrentCommandId(true);
+
+	if (n == 1)
+		table_tuple_insert(insertion->rel, slots[0], command, 0, insertion->bulk);
+	else
+		table_multi_insert(insertion->rel, slots, n, command, 0, insertion->bulk);
 	for (int i = 0; i < n; i++)
 	{
-		compat_insert_index_entries(insertion->result, slots[i], insertion->estate);
-		ResetPerTupleExprContext(insertion->estate);
+		if (insertion->estate == NULL)
+			insert_plain_entries(insertion->result, slots[i]);
+		else
+		{
+			compat_insert_index_entries(insertion->result, slots[i], insertion->estate);
+			ResetPerTupleExprContext(insertion->estate);
+		}
 	}
 }
 

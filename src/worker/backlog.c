@@ -24,6 +24,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "pg_compat.h"
 #include "worker/backlog.h"
 #include "worker/shared.h"
 
@@ -79,8 +80,7 @@ backlog_shared_startup(void)
 
 	control.keysize = sizeof(BacklogKey);
 	control.entrysize = sizeof(BacklogEntry);
-	backlog_table = ShmemInitHash("echosync backlog", BACKLOG_SIZE, BACKLOG_SIZE, &control,
-								  HASH_ELEM | HASH_BLOBS | HASH_FIXED_SIZE);
+	backlog_table = compat_shmem_hash("echosync backlog", BACKLOG_SIZE, &control);
 }
 
 uint64

@@ -13,6 +13,7 @@
 #include "lib/ilist.h"
 #include "lib/pairingheap.h"
 #include "nodes/pg_list.h"
+#include "utils/hsearch.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
