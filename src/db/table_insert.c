@@ -109,8 +109,9 @@ begin_insertion(Insertion *insertion, const TableInsert *target, int n_rows)
 		insertion->sequence = get_relname_relid(target->sequence, db_schema_oid());
 	if (target->time_column != NULL)
 		insertion->now = GetCurrentTimestamp();
+	/* Not InitResultRelInfo: it copies triggers, which do not fire. */
 	insertion->result = makeNode(ResultRelInfo);
-	InitResultRelInfo(insertion->result, insertion->rel, 0, NULL, 0);
+	insertion->result->ri_RelationDesc = insertion->rel;
 	ExecOpenIndices(insertion->result, false);
 	if (needs_state(insertion->result))
 		insertion->estate = CreateExecutorState();
