@@ -22,9 +22,9 @@
 
 /*
  * Rows that a connection looks at, of each priority: two for each lead that it
- * has room for, since one lead may have several and the end of the queue is to
- * be seen; one while it is far from the end.  Where the first so many are all of
- * leads in work, twice as many the next time.
+ * has room for, since one lead may have several, and the end of the queue is to
+ * be seen with its last lead.  Where the first so many are all of leads in work,
+ * twice as many the next time.
  */
 #define WINDOW_MIN 2
 #define WINDOW_MAX 256
@@ -337,9 +337,9 @@ attach_rows(void)
 static int
 rows_wanted(Connection *connection)
 {
-	int			n_free = Max(1, connection->max_active - connection->n_active);
+	int			n_free = connection->max_active - connection->n_active;
 
-	return Max(connection->window, connection->has_more ? n_free : 2 * n_free) + connection->n_rows;
+	return Max(Max(connection->window, WINDOW_MIN), 2 * n_free) + connection->n_rows;
 }
 
 /*
@@ -366,8 +366,6 @@ note_what_was_seen(List *connections)
 			connection->seen_all[i] |= connection->n_met[i] < connection->n_asked &&
 				!connection->left_behind[i];
 		connection->window = widen ? 2 * Max(connection->window, WINDOW_MIN) : 0;
-		if (connection->n_asked > 0)
-			connection->has_more = full;
 		connection->n_asked = 0;
 		if (widen)
 			connection_ready(connection);

@@ -186,7 +186,6 @@ struct Connection
 	bool		maybe_work;		/* the queue may hold rows not yet attached */
 	int64		cursor[2];		/* per priority: rows up to here are attached */
 	int			window;			/* rows to look at, if more than it has room for */
-	bool		has_more;		/* the last claim met as many rows as it had asked for */
 	int			n_asked;		/* rows per priority, in this claim */
 	int			n_before;		/* n_active before this claim */
 	int			n_met[2];		/* rows that this claim has brought */

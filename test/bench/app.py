@@ -35,8 +35,9 @@ def fill(session, rows, users, email="'lead' || (%d + i) || '@example.com'" % FI
                %s, 5 FROM generate_series(0, %d) i"""
                 % (users, FIRST_PHONE, email, rows - 1))
     session.sql("SET echosync.capture = on")
-    queue(session, "true")
     session.sql("VACUUM ANALYZE leads")
+    session.sql("ANALYZE crm_integrations")     # or ten thousand of them are looked through for each lead
+    queue(session, "true")
     session.sql("VACUUM ANALYZE crm_sync_queue")
 
 

@@ -133,6 +133,61 @@ $t->behaviour('rows of nothing, and of nonsense, between others', sub {
 	is($t->status_of($user, 'lofty'), 'active', 'the connection is active');
 });
 
+# The worker writes and deletes past the executor what it can; the rest of
+# these is what it cannot.
+$t->behaviour('queue rows that move while their leads are in work are deleted all the same', sub {
+	my $user = $t->user(lofty => 1);
+	my $places = "SELECT string_agg(ctid::text, ' ' ORDER BY id) FROM crm_sync_queue WHERE integration_id = '$user->{lofty}'";
+
+	$t->leads($user, 30);
+	$t->drain($user);
+	$t->knob('lofty', 'latency_ms', 1500);
+	my $mark = $t->mark;
+	$t->leads($user, 4);
+	$t->wait_for_requests($user, 'lofty', 1, since => $mark);
+	my $before = $t->sql($places);
+	$t->sql('VACUUM FULL crm_sync_queue');
+	isnt($t->sql($places), $before, 'they are elsewhere');
+	$t->knob('lofty', 'latency_ms', 0);
+	$t->drain($user);
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(34), 'each lead is there once');
+	is(scalar $t->logs($user, crm => 'lofty'), 34, 'and logged once');
+	$t->assert_nothing_left;
+});
+
+$t->behaviour('a link that somebody writes while its lead is created gives way to the record that was made', sub {
+	my $user = $t->user(lofty => 1);
+	my $log = length $t->log_text;
+
+	$t->fault_for($user, 'lofty', { method => 'POST' }, { type => 'delay', ms => 1500 });
+	my $lead = $t->lead($user);
+	$t->wait_for_requests($user, 'lofty', 1, method => 'POST');
+	$t->sql('INSERT INTO crm_lead_links (integration_id, lead_id, source_id, user_id, crm_record_id, matched_by)'
+		  . " SELECT integration_id, lead_id, source_id, user_id, '77', 'phone' FROM crm_sync_queue WHERE integration_id = '$user->{lofty}'");
+	$t->drain($user);
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'the lead is there once');
+	isnt($t->link_of($user->{lofty}, $lead), '77', 'and linked to what is there');
+	is(join(',', $t->log_lines($user, crm => 'lofty')), 'created success', 'logged once');
+	like(substr($t->log_text, $log), qr/recording results failed with SQLSTATE 23505/, 'which took a second try');
+});
+
+$t->behaviour('triggers that a superuser puts on the log, the links and what is remembered of leads fire', sub {
+	my $user = $t->user(lofty => 1);
+	my @tables = qw(crm_sync_logs crm_lead_links crm_sync_attempts);
+
+	$t->sql(<<'SQL');
+CREATE TABLE public.written (name text);
+CREATE FUNCTION note_written() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.written VALUES (TG_TABLE_NAME); RETURN NEW; END $$;
+SQL
+	$t->sql("CREATE TRIGGER note_written AFTER INSERT ON $_ FOR EACH ROW EXECUTE FUNCTION note_written()") for @tables;
+	$t->leads($user, 3);
+	$t->drain($user);
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(3), 'the leads are there once');
+	is($t->sql("SELECT count(*) FROM written WHERE name = '$_'"), '3', "$_: three rows") for @tables;
+	$t->sql("DROP TRIGGER note_written ON $_") for @tables;
+	$t->sql('DROP FUNCTION note_written(); DROP TABLE written');
+});
+
 # ------------------------------------------------------------------------
 # Memory
 # ------------------------------------------------------------------------

@@ -239,6 +239,30 @@ $t->behaviour('histograms and totals say what was done, and outlive the worker',
 	is(metric('echosync_queue_age_seconds_count', $crm) - $ages, 5, 'and the histogram');
 });
 
+$t->behaviour('synced_24h and failed_24h are what the log says, though workers end while leads drain', sub {
+	my $user = $t->user(lofty => 1);
+	my $counted = "SELECT synced_24h || ' ' || failed_24h FROM echosync_status WHERE integration_id = '$user->{lofty}'";
+	my $logged = "SELECT count(*) FILTER (WHERE status = 'success') || ' ' || count(*) FILTER (WHERE status = 'failed')"
+	  . " FROM crm_sync_logs WHERE integration_id = '$user->{lofty}'";
+
+	$t->configure('echosync.uncertain_wait' => '300ms');
+	$t->knob('lofty', 'latency_ms', 50);
+	$t->fault_for($user, 'lofty', { method => 'POST' }, { type => 'status', status => 400, body => { code => 20012, message => 'x' } }, times => 3);
+	$t->leads($user, 120);
+	for my $n (15, 60)
+	{
+		$t->wait_for_sql("SELECT count(*) >= $n FROM crm_sync_logs WHERE integration_id = '$user->{lofty}'");
+		my $pid = $t->wait_for_worker;
+		$t->sql("SELECT pg_terminate_backend($pid)");
+		$t->wait_until('another worker is there', sub { my ($now) = $t->worker_pids; $now && $now != $pid });
+	}
+	$t->knob('lofty', 'latency_ms', 0);
+	$t->drain($user);
+	is($t->sql($counted), $t->sql($logged), 'after the last lead');
+	is_deeply($t->tally($user, 'lofty'), { leads => 120, once => 117, lost => 3, doubled => 0 }, 'all were sent but the three that were refused');
+	$t->deconfigure('echosync.uncertain_wait');
+});
+
 $t->behaviour('pg_stat_activity says what the worker is doing', sub {
 	my $user = $t->user(fub => 1);
 	my $doing = "SELECT concat_ws('|', application_name, state, wait_event_type, query) FROM pg_stat_activity"
