@@ -210,12 +210,12 @@ static Statement update_connections = {
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
 	" not_before = COALESCE(k.not_before, i.not_before),"
 	" last_sync_at = COALESCE(k.synced_at, i.last_sync_at)"
-	" FROM (SELECT h.ctid, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
+	" FROM (SELECT h.ctid, h.xmin, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
 	" u.reason, u.failures, u.synced_at, u.not_before"
 	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, version, status, reason, failures, synced_at, not_before)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
-	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(place, status, reason, failures, synced_at, not_before)"
-	" WHERE i.ctid = k.place RETURNING i.id",
+	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(place, xmin, status, reason, failures, synced_at, not_before)"
+	" WHERE i.ctid = k.place RETURNING i.id, k.xmin, i.xmin, k.status IS NULL",
 	.nargs = 7,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
 	TIMESTAMPTZARRAYOID}
@@ -648,6 +648,9 @@ write_connections(Results *results)
 		bool		isnull;
 		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
 
+		/* What nobody else has changed need not be read again. */
+		if (spi_bool(i, 4) && connection->row_xmin == DatumGetTransactionId(spi_datum(i, 2, &isnull)))
+			connection->row_xmin = DatumGetTransactionId(spi_datum(i, 3, &isnull));
 		connection->new_status = NULL;
 		connection->failures_changed = connection->not_before_changed = false;
 		connection->synced_at = 0;

@@ -4,9 +4,10 @@
  *		not, and when the last was brought: what echosync_status tells of it.
  *
  * These are for people.  While leads go out one after the other they are
- * written once a second, with results that are committed anyway; with the last
- * of them in any case, and when the worker ends.  A crash forgets what was not
- * written: the log has it.
+ * written once a second, with results that are committed anyway (less often
+ * where there are many connections, so that it is some hundred rows a second);
+ * with the last lead in any case, and when the worker ends.  A crash forgets
+ * what was not written: the log has it.
  */
 #include "postgres.h"
 
@@ -14,7 +15,10 @@
 
 #include "worker/worker.h"
 
-#define TALLY_EVERY_MS 1000
+/* For each connection that the worker has in memory, within these limits. */
+#define TALLY_MS_EACH 10
+#define TALLY_MIN_MS 1000
+#define TALLY_MAX_MS 10000
 
 /* What the log says of each hour.  The time zone is UTC. */
 static Statement upsert_hours = {
@@ -37,7 +41,9 @@ is_empty(const Connection *connection)
 void
 tally_due(Connection *connection)
 {
-	TimestampTz when = TimestampTzPlusMilliseconds(connection->tally_written_at, TALLY_EVERY_MS);
+	int			every_ms = Min(TALLY_MAX_MS,
+							   Max(TALLY_MIN_MS, TALLY_MS_EACH * hash_get_num_entries(worker->connections)));
+	TimestampTz when = TimestampTzPlusMilliseconds(connection->tally_written_at, every_ms);
 	bool		last = connection->n_active == connection->n_ending &&
 		connection->seen_all[0] && connection->seen_all[1];
 
