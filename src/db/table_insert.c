@@ -130,12 +130,13 @@ end_insertion(Insertion *insertion)
 	table_close(insertion->rel, NoLock);
 }
 
-/* Ids for n rows, in order; what the sequence returns is the highest of its block. */
+/* Ids for n rows, in order, or none; what the sequence returns is the highest of its block. */
 static void
 draw_ids(const Insertion *insertion, int64 *ids, int n)
 {
 	int			step = insertion->target->sequence_step;
 
+	memset(ids, 0, n * sizeof(int64));
 	if (insertion->sequence == InvalidOid)
 		return;
 	for (int done = 0; done < n; done += step)
