@@ -6,7 +6,7 @@
  * One place for all who queue or cancel, the worker included, rollbacks and
  * savepoints included; and for a superuser who deletes rows by hand.  Only
  * rows that queue_insert writes fire no trigger, nor those that queue_delete
- * deletes: they are noted there.
+ * deletes: enqueue_write and queue_delete note them.
  */
 #include "postgres.h"
 

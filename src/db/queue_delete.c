@@ -34,13 +34,14 @@ enum
 
 /* Ids are never drawn twice: the row with this one is it. */
 static bool
-is_there(Relation rel, BlockNumber n_blocks, ItemPointer place, int64 id, TupleTableSlot *slot)
+is_there(Relation rel, BlockNumber n_blocks, ItemPointer place, int id_column, int64 id,
+		 TupleTableSlot *slot)
 {
 	bool		isnull;
 
 	return ItemPointerIsValid(place) && ItemPointerGetBlockNumber(place) < n_blocks &&
 		table_tuple_fetch_row_version(rel, place, GetActiveSnapshot(), slot) &&
-		DatumGetInt64(slot_getattr(slot, SPI_fnumber(RelationGetDescr(rel), "id"), &isnull)) == id;
+		DatumGetInt64(slot_getattr(slot, id_column, &isnull)) == id;
 }
 
 /* False if it has been changed or moved since it was seen there. */
@@ -65,17 +66,20 @@ queue_delete(const RowSet *rows)
 	RowSet	   *left = rowset_make(3, rows->types);
 	Relation	rel;
 	BlockNumber n_blocks;
+	int			id_column;
 	TupleTableSlot *slot;
 
 	if (rows->n_rows == 0)
 		return left;
 	rel = table_open(get_relname_relid("crm_sync_queue", db_schema_oid()), RowExclusiveLock);
 	n_blocks = RelationGetNumberOfBlocks(rel);
+	id_column = SPI_fnumber(RelationGetDescr(rel), "id");
 	slot = table_slot_create(rel, NULL);
 	for (int i = 0; i < rows->n_rows; i++)
 	{
 		ItemPointer place = (ItemPointer) DatumGetPointer(rows->values[SET_PLACE][i]);
-		bool		there = is_there(rel, n_blocks, place, DatumGetInt64(rows->values[SET_ID][i]), slot);
+		int64		id = DatumGetInt64(rows->values[SET_ID][i]);
+		bool		there = is_there(rel, n_blocks, place, id_column, id, slot);
 
 		ExecClearTuple(slot);
 		if (there && delete_there(rel, place, DatumGetUUIDP(rows->values[SET_INTEGRATION][i])))
@@ -83,7 +87,7 @@ queue_delete(const RowSet *rows)
 		rowset_row(left);
 		rowset_uuid(left, DatumGetUUIDP(rows->values[SET_INTEGRATION][i])->data);
 		rowset_int2(left, DatumGetInt16(rows->values[SET_PRIORITY][i]));
-		rowset_int8(left, DatumGetInt64(rows->values[SET_ID][i]));
+		rowset_int8(left, id);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);

@@ -22,6 +22,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "db/statement.h"
 #include "pg_compat.h"
@@ -286,4 +287,13 @@ spi_bool(uint64 row, int column)
 	Datum		value = spi_datum(row, column, &isnull);
 
 	return !isnull && DatumGetBool(value);
+}
+
+TimestampTz
+spi_timestamptz(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = spi_datum(row, column, &isnull);
+
+	return isnull ? 0 : DatumGetTimestampTz(value);
 }

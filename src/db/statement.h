@@ -9,6 +9,7 @@
 #ifndef ECHOSYNC_STATEMENT_H
 #define ECHOSYNC_STATEMENT_H
 
+#include "datatype/timestamp.h"
 #include "executor/spi.h"
 
 /* A statement; define as static, @schema@ stands for the quoted schema. */
@@ -91,6 +92,7 @@ extern void db_hide_settings(void);
 extern char *spi_text(uint64 row, int column);
 extern int64 spi_int64(uint64 row, int column, int64 if_null);
 extern bool spi_bool(uint64 row, int column);
+extern TimestampTz spi_timestamptz(uint64 row, int column); /* 0 if null */
 extern Datum spi_datum(uint64 row, int column, bool *isnull);
 
 #endif							/* ECHOSYNC_STATEMENT_H */

@@ -156,15 +156,6 @@ move_horizon(void)
 	return true;
 }
 
-static TimestampTz
-spi_timestamptz(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = spi_datum(row, column, &isnull);
-
-	return isnull ? 0 : DatumGetTimestampTz(value);
-}
-
 static void
 take_row(Connection *connection, uint64 i)
 {

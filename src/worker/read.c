@@ -114,21 +114,16 @@ job_give_up(Job *job)
 static void
 load_link(Job *job, uint64 i)
 {
-	bool		isnull;
-	Datum		synced_at = spi_datum(i, 7, &isnull);
-
 	link_from_row(i, 2, &job->session.link);
-	job->synced_at = isnull ? 0 : DatumGetTimestampTz(synced_at);
-	job->has_link_row = !isnull;
+	job->synced_at = spi_timestamptz(i, 7);
+	job->has_link_row = job->synced_at != 0;
 }
 
 /* What is known of a lead that may not be sent yet: when it may. */
 static TimestampTz
 job_not_before(Job *job, uint64 i)
 {
-	bool		isnull;
-	Datum		value = spi_datum(i, 9, &isnull);
-	TimestampTz due = isnull ? 0 : DatumGetTimestampTz(value);
+	TimestampTz due = spi_timestamptz(i, 9);
 	TimestampTz doubt_since = job->intent_at;
 
 	/*
@@ -222,13 +217,12 @@ state_body(void *arg)
 		Job		   *job = list_nth(worker->to_read, spi_int64(i, 1, 0) - 1);
 		MemoryContext caller = MemoryContextSwitchTo(job->session.context);
 		bool		isnull;
-		Datum		intent = spi_datum(i, 10, &isnull);
 		bool		isnull_crashes;
 		Datum		crashes = spi_datum(i, 12, &isnull_crashes);
 		TimestampTz not_before;
 
 		load_link(job, i);
-		job->intent_at = isnull ? 0 : DatumGetTimestampTz(intent);
+		job->intent_at = spi_timestamptz(i, 10);
 		job->session.uncertain = job->intent_at != 0;
 		job->intent_lead = spi_text(i, 13);
 		job->has_attempts_row = spi_bool(i, 11);

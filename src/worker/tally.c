@@ -88,17 +88,18 @@ tally_write(List *connections)
 	rowset_execute(set, &upsert_hours);
 }
 
+static void
+mark_counted(Connection *connection)
+{
+	if (!is_empty(connection))
+		connection_mark_dirty(connection);
+}
+
 void
 tally_write_all(void)
 {
-	List	   *connections = NIL;
-	HASH_SEQ_STATUS status;
-	Connection *connection;
-
-	hash_seq_init(&status, worker->connections);
-	while ((connection = hash_seq_search(&status)) != NULL)
-		connections = lappend(connections, connection);
-	tally_write(connections);
+	connections_visit(mark_counted);
+	tally_write(worker->dirty);
 }
 
 /* After the commit. */
