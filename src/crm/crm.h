@@ -62,7 +62,8 @@ typedef struct CrmClientIdentity
 
 /*
  * What a provider knows of a connection beyond one lead.  Lives as long as
- * the worker keeps the connection; `context` owns all of it.
+ * the worker keeps the connection.  `context` may be shared with others: what
+ * is put there is freed with the connection.
  */
 typedef struct CrmConnection
 {
@@ -73,7 +74,7 @@ typedef struct CrmConnection
 	const char *app_url;		/* OAuth host, no trailing slash */
 	CrmClientIdentity identity;
 	CrmCredential credential;
-	IntegrationSettings *settings;
+	const IntegrationSettings *settings;
 
 	/* the CRM's custom fields, resolved once; NULL until asked for */
 	List	   *custom_fields;	/* of CrmCustomField *, provider-filled */

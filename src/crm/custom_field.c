@@ -45,17 +45,25 @@ field_copy(const CrmCustomField *field)
 }
 
 void
-custom_fields_publish(CrmConnection *connection, const List *fields)
+custom_fields_forget(CrmConnection *connection)
 {
-	MemoryContext old_context = MemoryContextSwitchTo(connection->context);
-	List	   *old_fields = connection->custom_fields;
+	List	   *fields = connection->custom_fields;
 	ListCell   *lc;
 
 	connection->custom_fields = NIL;
-	foreach(lc, old_fields)
+	connection->custom_fields_known = false;
+	foreach(lc, fields)
 		field_free((CrmCustomField *) lfirst(lc));
-	list_free(old_fields);
+	list_free(fields);
+}
 
+void
+custom_fields_publish(CrmConnection *connection, const List *fields)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(connection->context);
+	ListCell   *lc;
+
+	custom_fields_forget(connection);
 	foreach(lc, fields)
 		connection->custom_fields = lappend(connection->custom_fields,
 											field_copy((const CrmCustomField *) lfirst(lc)));

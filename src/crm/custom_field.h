@@ -21,6 +21,9 @@ extern bool custom_fields_unknown(const CrmConnection *connection);
  */
 extern void custom_fields_publish(CrmConnection *connection, const List *fields);
 
+/* The definitions are to be asked for again, and what they were is freed. */
+extern void custom_fields_forget(CrmConnection *connection);
+
 /*
  * What a custom field that this field feeds is given, as text; NULL: nothing.
  * Flags are true or false; a lead without a source has the connection's.

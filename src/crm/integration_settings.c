@@ -430,9 +430,6 @@ integration_settings_parse(Jsonb *settings)
 
 	parsed->sync_unscored = json_get_bool(object, "sync_unscored");
 
-	text = json_get_text(object, "crm_name");
-	parsed->crm_name = text != NULL && text[0] != '\0' ? text : NULL;
-
 	value = json_get(object, "tags");
 	if (json_value_array(value) != NULL)
 		parsed->tags = parse_tags(json_value_array(value));

@@ -31,7 +31,6 @@ typedef struct IntegrationSettings
 	bool		has_max_risk_score; /* false: no limit */
 	double		max_risk_score;
 	bool		sync_unscored;
-	char	   *crm_name;		/* the user's own name for it, or NULL */
 	List	   *tags;			/* of char * */
 	char	   *source;
 	List	   *custom_fields;	/* of CustomFieldSetting * */

@@ -29,6 +29,12 @@
 #define WINDOW_MIN 2
 #define WINDOW_MAX 256
 
+/*
+ * Connections looked at in one transaction.  After a start that may be all of
+ * them, and what is read of them is memory.
+ */
+#define CLAIM_MAX_CONNECTIONS 1000
+
 /* For the horizon, and whether the rows are another database's: see main.c. */
 static Statement select_horizon = {
 	.sql = "SELECT s.last_value,"
@@ -46,7 +52,7 @@ static Statement select_horizon = {
  */
 static Statement select_connections = {
 	.sql = "SELECT k.id, i.xmin, i.user_id, i.crm_type, i.status, i.status_reason,"
-	" i.updated_at::pg_catalog.text, i.settings, i.crm_account, i.consecutive_failures,"
+	" i.updated_at, i.settings, i.crm_account, i.consecutive_failures,"
 	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at"
 	" FROM unnest($1, $2) AS k(id, xmin)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
@@ -166,7 +172,7 @@ take_row(Connection *connection, uint64 i)
 		.crm_type = spi_text(i, 4),
 		.status = spi_text(i, 5),
 		.status_reason = spi_text(i, 6),
-		.version = spi_text(i, 7),
+		.updated_at = spi_timestamptz(i, 7),
 		.settings = DatumGetJsonbP(spi_datum(i, 8, &isnull)),
 		.account = spi_text(i, 9),
 		.consecutive_failures = DatumGetInt32(spi_datum(i, 10, &isnull)),
@@ -472,12 +478,27 @@ claim_forget(List *connections)
 	}
 }
 
-void
-claim_work(List *connections)
+static void
+claim_some(List *connections)
 {
-	if (connections == NIL ||
-		worker_transaction("echosync: taking queued leads", claim_body, connections))
+	if (worker_transaction("echosync: taking queued leads", claim_body, connections))
 		return;
 	check_after_error();
 	claim_forget(connections);
+}
+
+void
+claim_work(List *connections)
+{
+	List	   *some = NIL;
+	ListCell   *lc;
+
+	foreach(lc, connections)
+	{
+		some = lappend(some, lfirst(lc));
+		if (list_length(some) < CLAIM_MAX_CONNECTIONS && lnext(connections, lc) != NULL)
+			continue;
+		claim_some(some);
+		some = NIL;
+	}
 }

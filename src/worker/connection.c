@@ -3,6 +3,9 @@
  *		The worker's memory of connections: settings, credential, limits, holds,
  *		and when each is to be looked at.
  *
+ * There may be ten thousand, most of them idle, so that none has a memory
+ * context of its own: what they hold is in one for all, and is freed by hand.
+ *
  * A connection that has something to do now is in worker->ready, a list that
  * is walked round-robin; one that waits for a time is in worker->timers.  One
  * that is in neither costs nothing, whatever its backlog.
@@ -15,6 +18,7 @@
 
 #include "config/seal.h"
 #include "config/settings.h"
+#include "crm/custom_field.h"
 #include "crm/json.h"
 #include "db/integration.h"
 #include "worker/schedule.h"
@@ -27,6 +31,8 @@
 #define EVICT_AFTER_MS (10 * 60 * 1000)
 #define EVICT_SOON_MS 1000
 #define MANY_CONNECTIONS 1000
+
+static MemoryContext connection_context;
 
 static int
 timer_compare(const pairingheap_node *a, const pairingheap_node *b, void *arg)
@@ -45,7 +51,8 @@ connections_init(void)
 
 	control.keysize = UUID_LEN;
 	control.entrysize = sizeof(Connection);
-	control.hcxt = worker->context;
+	control.hcxt = connection_context = AllocSetContextCreate(worker->context, "echosync connections",
+															   ALLOCSET_DEFAULT_SIZES);
 	worker->connections = hash_create("echosync connections", 64, &control,
 									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	worker->timers = pairingheap_allocate(timer_compare, NULL);
@@ -54,13 +61,19 @@ connections_init(void)
 }
 
 static void
+copy_over(char **text, const char *value)
+{
+	char	   *copy = value ? MemoryContextStrdup(connection_context, value) : NULL;
+
+	if (*text != NULL)
+		pfree(*text);
+	*text = copy;
+}
+
+static void
 connection_init(Connection *connection)
 {
-	connection->context = AllocSetContextCreate(worker->context, "echosync connection",
-												ALLOCSET_SMALL_SIZES);
-	connection->crm.context = AllocSetContextCreate(connection->context,
-													"echosync connection settings",
-													ALLOCSET_SMALL_SIZES);
+	connection->crm.context = connection_context;
 	dlist_init(&connection->jobs);
 	connection_expect_rows(connection);
 	connection->stale = true;
@@ -117,7 +130,7 @@ connection_reconfigure(Connection *connection)
 Connection *
 connection_make_temporary(const CrmProvider *provider, const char *api_key, const char *account)
 {
-	Connection *connection = MemoryContextAllocZero(worker->context, sizeof(Connection));
+	Connection *connection = MemoryContextAllocZero(connection_context, sizeof(Connection));
 
 	connection_init(connection);
 	connection->temporary = true;
@@ -129,10 +142,9 @@ connection_make_temporary(const CrmProvider *provider, const char *api_key, cons
 	if (api_key != NULL)
 	{
 		connection->crm.credential.kind = CRM_CREDENTIAL_API_KEY;
-		connection->crm.credential.secret = MemoryContextStrdup(connection->context, api_key);
+		connection->crm.credential.secret = MemoryContextStrdup(connection_context, api_key);
 	}
-	if (account != NULL)
-		connection->account = MemoryContextStrdup(connection->context, account);
+	copy_over(&connection->account, account);
 	connection_set_budget(connection);
 	return connection;
 }
@@ -179,7 +191,10 @@ connection_free(Connection *connection)
 		dlist_delete(&connection->ready_node);
 	if (connection->timed)
 		pairingheap_remove(worker->timers, &connection->timer_node);
-	MemoryContextDelete(connection->context);
+	copy_over(&connection->user_id, NULL);
+	copy_over(&connection->account, NULL);
+	custom_fields_forget(&connection->crm);
+	shared_settings_release(connection->settings);
 	if (connection->temporary)
 	{
 		dlist_delete(&connection->temporary_node);
@@ -189,7 +204,32 @@ connection_free(Connection *connection)
 		hash_search(worker->connections, &connection->id, HASH_REMOVE, NULL);
 }
 
+static char *
+keep_secret(char *text)
+{
+	char	   *kept = text ? MemoryContextStrdup(connection_context, text) : NULL;
+
+	seal_wipe(text);
+	return kept;
+}
+
 /* The sealed form is JSON: {"secret": ..., "refresh_token": ...}. */
+static void
+read_secrets(CrmCredential *credential, const char *plain)
+{
+	Jsonb	   *parsed = json_parse(plain, strlen(plain));
+
+	if (parsed == NULL)
+		return;
+	if (JB_ROOT_IS_OBJECT(parsed))
+	{
+		credential->secret = keep_secret(json_get_text(&parsed->root, "secret"));
+		credential->refresh_token = keep_secret(json_get_text(&parsed->root, "refresh_token"));
+	}
+	explicit_bzero(parsed, VARSIZE(parsed));
+	pfree(parsed);
+}
+
 static void
 connection_unseal(Connection *connection, const char *kind, const char *sealed,
 				  TimestampTz expires_at)
@@ -197,8 +237,6 @@ connection_unseal(Connection *connection, const char *kind, const char *sealed,
 	CrmConnection *crm = &connection->crm;
 	const char *reason;
 	char	   *plain;
-	Jsonb	   *parsed;
-	MemoryContext caller;
 
 	connection_wipe_credential(crm);
 	connection->unsealed = false;
@@ -217,19 +255,11 @@ connection_unseal(Connection *connection, const char *kind, const char *sealed,
 					 errhint("Set the key that sealed it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, or connect again.")));
 		return;
 	}
-	caller = MemoryContextSwitchTo(connection->context);
-	parsed = json_parse(plain, strlen(plain));
-	if (parsed != NULL && JB_ROOT_IS_OBJECT(parsed))
-	{
-		crm->credential.secret = json_get_text(&parsed->root, "secret");
-		crm->credential.refresh_token = json_get_text(&parsed->root, "refresh_token");
-		explicit_bzero(parsed, VARSIZE(parsed));
-	}
+	read_secrets(&crm->credential, plain);
+	seal_wipe(plain);
 	crm->credential.kind = strcmp(kind, "oauth") == 0 ? CRM_CREDENTIAL_OAUTH : CRM_CREDENTIAL_API_KEY;
 	crm->credential.expires_at = expires_at;
 	connection->unsealed = crm->credential.secret != NULL;
-	MemoryContextSwitchTo(caller);
-	seal_wipe(plain);
 }
 
 /*
@@ -288,26 +318,15 @@ static void
 connection_take_settings(Connection *connection, const char *crm_type, Jsonb *settings)
 {
 	CrmConnection *crm = &connection->crm;
-	MemoryContext caller;
+	SharedSettings *taken = shared_settings_take(settings);
 
-	MemoryContextReset(crm->context);
-	crm->custom_fields = NIL;
-	crm->custom_fields_known = false;
-	caller = MemoryContextSwitchTo(crm->context);
+	shared_settings_release(connection->settings);
+	connection->settings = taken;
+	crm->settings = shared_settings_parsed(taken);
+	custom_fields_forget(crm);
 	crm->provider = crm_provider_by_type(crm_type);
-	crm->settings = integration_settings_parse(settings);
-	MemoryContextSwitchTo(caller);
-	if (crm->provider == NULL)
-		return;
-	crm->provider->configure(crm);
-}
-
-static void
-copy_over(Connection *connection, char **text, const char *value)
-{
-	if (*text != NULL)
-		pfree(*text);
-	*text = value ? MemoryContextStrdup(connection->context, value) : NULL;
+	if (crm->provider != NULL)
+		crm->provider->configure(crm);
 }
 
 /*
@@ -319,8 +338,8 @@ void
 connection_set_row(Connection *connection, const ConnectionRow *row)
 {
 	CrmConnection *crm = &connection->crm;
-	bool		first = connection->version == NULL;
-	bool		row_changed = first || strcmp(connection->version, row->version) != 0;
+	bool		first = connection->user_id == NULL;
+	bool		row_changed = first || connection->updated_at != row->updated_at;
 	bool		credential_changed = connection->credential_xmin != row->credential_xmin;
 
 	connection->missing = false;
@@ -341,14 +360,14 @@ connection_set_row(Connection *connection, const ConnectionRow *row)
 		strlcpy(crm->integration_id,
 				DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&connection->id))),
 				sizeof(crm->integration_id));
-		copy_over(connection, &connection->user_id, row->user_id);
+		copy_over(&connection->user_id, row->user_id);
 		connection->consecutive_failures = row->consecutive_failures;
 		connection->hold_until = Max(connection->hold_until, row->not_before);
 	}
 	if (row_changed)
 	{
 		connection_take_settings(connection, row->crm_type, row->settings);
-		copy_over(connection, &connection->account, row->account);
+		copy_over(&connection->account, row->account);
 	}
 	if (credential_changed)
 		connection_unseal(connection, row->credential_kind, row->sealed, row->expires_at);
@@ -359,7 +378,7 @@ connection_set_row(Connection *connection, const ConnectionRow *row)
 			budget_hold(connection->budget, row->not_before);
 	}
 	connection_judge_credential(connection, row->status, row->status_reason, row->sealed != NULL);
-	copy_over(connection, &connection->version, row->version);
+	connection->updated_at = row->updated_at;
 	connection->credential_xmin = row->credential_xmin;
 }
 
@@ -367,7 +386,7 @@ void
 connection_set_tokens(Connection *connection, const CrmCredential *tokens)
 {
 	CrmCredential *credential = &connection->crm.credential;
-	MemoryContext caller = MemoryContextSwitchTo(connection->context);
+	MemoryContext caller = MemoryContextSwitchTo(connection_context);
 
 	connection_wipe_credential(&connection->crm);
 	credential->kind = CRM_CREDENTIAL_OAUTH;

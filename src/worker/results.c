@@ -210,15 +210,15 @@ static Statement update_connections = {
 	" consecutive_failures = COALESCE(k.failures, i.consecutive_failures),"
 	" not_before = COALESCE(k.not_before, i.not_before),"
 	" last_sync_at = COALESCE(k.synced_at, i.last_sync_at)"
-	" FROM (SELECT h.ctid, h.xmin, CASE WHEN h.updated_at::pg_catalog.text = u.version OR u.version IS NULL THEN u.status END,"
+	" FROM (SELECT h.ctid, h.xmin, CASE WHEN h.updated_at = u.updated_at OR u.updated_at IS NULL THEN u.status END,"
 	" u.reason, u.failures, u.synced_at, u.not_before"
-	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, version, status, reason, failures, synced_at, not_before)"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7) u(id, updated_at, status, reason, failures, synced_at, not_before)"
 	" JOIN @schema@.crm_integrations h ON h.id = u.id"
 	" FOR NO KEY UPDATE OF h SKIP LOCKED) k(place, xmin, status, reason, failures, synced_at, not_before)"
 	" WHERE i.ctid = k.place RETURNING i.id, k.xmin, i.xmin, k.status IS NULL",
 	.nargs = 7,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID}
+	.argtypes = {UUIDARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
+	TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 static Statement delete_claims = {
@@ -616,8 +616,8 @@ results_make(List *jobs)
 static void
 write_connections(Results *results)
 {
-	RowSet	   *set = rowset_make(7, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID,
-								   TIMESTAMPTZOID});
+	RowSet	   *set = rowset_make(7, (Oid[]) {UUIDOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT4OID,
+								   TIMESTAMPTZOID, TIMESTAMPTZOID});
 	ListCell   *lc;
 
 	foreach(lc, results->connections)
@@ -626,7 +626,7 @@ write_connections(Results *results)
 
 		rowset_row(set);
 		rowset_uuid(set, connection->id.data);
-		rowset_text(set, connection->version);
+		rowset_timestamptz(set, connection->updated_at);
 		rowset_text(set, connection->new_status);
 		rowset_text(set, connection->new_reason);
 		if (connection->failures_changed)

@@ -73,6 +73,7 @@ typedef struct QueueRow
 } QueueRow;
 
 typedef struct Connection Connection;
+typedef struct SharedSettings SharedSettings;
 
 /* One CRM's use of the HTTP engine: see places.c. */
 typedef struct Places
@@ -149,7 +150,7 @@ typedef struct ConnectionRow
 	char	   *crm_type;
 	char	   *status;
 	char	   *status_reason;
-	char	   *version;
+	TimestampTz updated_at;
 	Jsonb	   *settings;
 	char	   *account;
 	int			consecutive_failures;
@@ -163,11 +164,11 @@ typedef struct ConnectionRow
 struct Connection
 {
 	pg_uuid_t	id;				/* hash key */
-	MemoryContext context;
-	CrmConnection crm;			/* crm.context is reset with the settings */
-	char	   *user_id;
+	CrmConnection crm;
+	SharedSettings *settings;	/* owns crm.settings */
+	char	   *user_id;		/* NULL: no row was taken over yet */
 	const char *status;			/* as in the table */
-	char	   *version;		/* of the row, as taken over */
+	TimestampTz updated_at;		/* of the row, as taken over */
 	TransactionId row_xmin;		/* of the rows as taken over; 0: not at all */
 	TransactionId credential_xmin;
 	bool		stale;			/* the row is to be read again */
@@ -306,6 +307,11 @@ extern void connection_outage(Connection *connection, const char *reason);
 extern void connection_reached(Connection *connection);
 extern void connection_count_failure(Connection *connection);
 extern void connection_set_status(Connection *connection, const char *status, const char *reason);
+
+/* shared_settings.c: parsed once for all connections that have the same */
+extern SharedSettings *shared_settings_take(Jsonb *settings);
+extern const IntegrationSettings *shared_settings_parsed(const SharedSettings *shared);
+extern void shared_settings_release(SharedSettings *shared);	/* NULL: none */
 
 /* job.c: driving sessions */
 extern Job *job_make(JobKind kind, Connection *connection);
