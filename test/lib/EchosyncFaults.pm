@@ -180,6 +180,7 @@ sub assert_log_is_clean
 	my @found;
 
 	unlike($log, qr/PANIC|TRAP:/, 'no process panicked');
+	unlike($log, qr/WARNING:.*(?:$EchosyncTest::LEFT_BEHIND)/, 'and none left behind what it held');
 	if ($self->{crashes})
 	{
 		unlike($log, qr/was terminated by signal (?!9\b)\d+/, 'and none crashed but those that the test killed');

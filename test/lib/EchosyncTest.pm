@@ -50,6 +50,11 @@ our @EXPORT = qw(TRUE FALSE json_is header query_of lit);
 
 use constant { TRUE => JSON::PP::true, FALSE => JSON::PP::false };
 
+# What the server warns of when code of ours has not let go of something.
+our $LEFT_BEHIND = join('|', 'reference leak', 'temporary file leak', 'resource was not closed',
+	'non-empty SPI stack', 'problem in alloc set', 'detected write past chunk end', "you don't own a lock",
+	'there is (?:no|already a) transaction in progress');
+
 my $JSON = JSON::PP->new->utf8->allow_nonref;
 my $TIMEOUT = $ENV{ECHOSYNC_TEST_TIMEOUT} || 60;
 my @LEAD_COLUMNS = qw(id user_id phone first_name last_name email address city
@@ -265,6 +270,7 @@ sub assert_log_is_clean
 
 	unlike($log, qr/PANIC|TRAP:|terminated by signal|server process .* exited with exit code/,
 		'no process crashed');
+	unlike($log, qr/WARNING:.*(?:$LEFT_BEHIND)/, 'and none left behind what it held');
 	push @found, "'" . substr($_, 0, 12) . "...'"
 	  for grep { index($log, $_) >= 0 } @{ $self->{secrets} };
 	is("@found", '', 'no key, token or phone number in the server log');
