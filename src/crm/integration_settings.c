@@ -451,3 +451,39 @@ integration_settings_parse(Jsonb *settings)
 		parsed->assigned_user_id = 0;
 	return parsed;
 }
+
+IntegrationSettings *
+integration_settings_copy(const IntegrationSettings *settings)
+{
+	IntegrationSettings *copy = (IntegrationSettings *) palloc(sizeof(IntegrationSettings));
+	ListCell   *lc;
+
+	*copy = *settings;
+	copy->tags = copy->custom_fields = NIL;
+	foreach(lc, settings->tags)
+		copy->tags = lappend(copy->tags, pstrdup((const char *) lfirst(lc)));
+	copy->source = pstrdup(settings->source);
+	foreach(lc, settings->custom_fields)
+	{
+		const CustomFieldSetting *custom = (const CustomFieldSetting *) lfirst(lc);
+		CustomFieldSetting *custom_copy = (CustomFieldSetting *) palloc(sizeof(CustomFieldSetting));
+
+		custom_copy->field = custom->field;
+		custom_copy->label = pstrdup(custom->label);
+		copy->custom_fields = lappend(copy->custom_fields, custom_copy);
+	}
+	return copy;
+}
+
+void
+integration_settings_free(IntegrationSettings *settings)
+{
+	ListCell   *lc;
+
+	foreach(lc, settings->custom_fields)
+		pfree(((CustomFieldSetting *) lfirst(lc))->label);
+	list_free_deep(settings->custom_fields);
+	list_free_deep(settings->tags);
+	pfree(settings->source);
+	pfree(settings);
+}

@@ -54,4 +54,8 @@ extern Jsonb *integration_settings_merge(Jsonb *base, Jsonb *changes,
  */
 extern IntegrationSettings *integration_settings_parse(Jsonb *settings);
 
+/* A copy in CurrentMemoryContext, without what parsing has left there; and its end. */
+extern IntegrationSettings *integration_settings_copy(const IntegrationSettings *settings);
+extern void integration_settings_free(IntegrationSettings *settings);
+
 #endif							/* ECHOSYNC_INTEGRATION_SETTINGS_H */

@@ -1,6 +1,6 @@
 /*
  * shared_settings.c
- *		Settings of connections, parsed once for all that have the same.
+ *		Settings of connections, kept once for all that have the same.
  *
  * Most connections keep the defaults, or differ in what their user calls the
  * CRM, which nothing here reads.
@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
+#include "common/sha2.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
@@ -20,78 +20,57 @@
 
 struct SharedSettings
 {
-	Jsonb	   *stored;			/* hash key, by what it points to */
-	IntegrationSettings *parsed;
-	MemoryContext context;		/* of both */
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];	/* hash key: of what the table has */
+	IntegrationSettings *parsed;	/* NULL: memory was short */
 	int			n_users;
 };
 
 static HTAB *settings_table = NULL;
-
-static uint32
-stored_hash(const void *key, Size keysize)
-{
-	const Jsonb *stored = *(Jsonb *const *) key;
-
-	return DatumGetUInt32(hash_any((const unsigned char *) VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)));
-}
-
-static int
-stored_compare(const void *a, const void *b, Size keysize)
-{
-	const Jsonb *one = *(Jsonb *const *) a;
-	const Jsonb *other = *(Jsonb *const *) b;
-
-	return VARSIZE_ANY_EXHDR(one) == VARSIZE_ANY_EXHDR(other) ?
-		memcmp(VARDATA_ANY(one), VARDATA_ANY(other), VARSIZE_ANY_EXHDR(one)) : 1;
-}
 
 static void
 make_table(void)
 {
 	HASHCTL		control = {0};
 
-	control.keysize = sizeof(Jsonb *);
+	control.keysize = PG_SHA256_DIGEST_LENGTH;
 	control.entrysize = sizeof(SharedSettings);
-	control.hash = stored_hash;
-	control.match = stored_compare;
 	control.hcxt = worker->context;
 	settings_table = hash_create("echosync settings", 64, &control,
-								 HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-static Jsonb *
+static Datum
 without_name(Jsonb *settings)
 {
 	if (!JB_ROOT_IS_OBJECT(settings))
-		return settings;
-	return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(settings),
-											  PointerGetDatum(cstring_to_text("crm_name"))));
+		return JsonbPGetDatum(settings);
+	return DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(settings),
+							   PointerGetDatum(cstring_to_text("crm_name")));
 }
 
 SharedSettings *
 shared_settings_take(Jsonb *settings)
 {
-	Jsonb	   *stored = without_name(settings);
+	bytea	   *digest = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea, without_name(settings)));
+	IntegrationSettings *parsed;
 	SharedSettings *shared;
-	SharedSettings made;
 	MemoryContext caller;
+	bool		found;
 
 	if (settings_table == NULL)
 		make_table();
-	shared = hash_search(settings_table, &stored, HASH_FIND, NULL);
-	if (shared == NULL)
+	shared = hash_search(settings_table, VARDATA_ANY(digest), HASH_ENTER, &found);
+	if (!found)
 	{
-		made.context = AllocSetContextCreate(CurrentMemoryContext, "echosync settings",
-											 ALLOCSET_SMALL_SIZES);
-		caller = MemoryContextSwitchTo(made.context);
-		made.stored = DatumGetJsonbPCopy(JsonbPGetDatum(stored));
-		made.parsed = integration_settings_parse(made.stored);
-		made.n_users = 0;
+		shared->parsed = NULL;
+		shared->n_users = 0;
+	}
+	if (shared->parsed == NULL)
+	{
+		parsed = integration_settings_parse(settings);
+		caller = MemoryContextSwitchTo(worker->context);
+		shared->parsed = integration_settings_copy(parsed);
 		MemoryContextSwitchTo(caller);
-		shared = hash_search(settings_table, &made.stored, HASH_ENTER, NULL);
-		*shared = made;
-		MemoryContextSetParent(made.context, worker->context);
 	}
 	shared->n_users++;
 	return shared;
@@ -106,11 +85,8 @@ shared_settings_parsed(const SharedSettings *shared)
 void
 shared_settings_release(SharedSettings *shared)
 {
-	MemoryContext context;
-
 	if (shared == NULL || --shared->n_users > 0)
 		return;
-	context = shared->context;
-	hash_search(settings_table, &shared->stored, HASH_REMOVE, NULL);
-	MemoryContextDelete(context);
+	integration_settings_free(shared->parsed);
+	hash_search(settings_table, shared->digest, HASH_REMOVE, NULL);
 }
