@@ -163,7 +163,7 @@ $t->behaviour('each delivery has a log row with times, attempt, status and recor
 		is($t->sql("SELECT queued_at <= logged_at AND queued_at > now() - interval '5 min' FROM crm_sync_logs WHERE id = $row->{id}"),
 			't', 'queued before logged');
 	}
-	unlike($t->sql("SELECT json_agg(l) FROM (SELECT to_jsonb(l) - 'queued_at' - 'logged_at' AS l FROM crm_sync_logs l) l"),
+	unlike($t->sql("SELECT json_agg(l) FROM (SELECT to_jsonb(l) - 'queued_at' - 'logged_at' - 'integration_id' AS l FROM crm_sync_logs l) l"),
 		qr/555|zoe|lee|Nú|Provo|Warm|line|\@/i, 'nobody can be recognised from the log');
 });
 
