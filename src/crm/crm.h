@@ -62,8 +62,8 @@ typedef struct CrmClientIdentity
 
 /*
  * What a provider knows of a connection beyond one lead.  Lives as long as
- * the worker keeps the connection.  `context` may be shared with others: what
- * is put there is freed with the connection.
+ * the worker keeps the connection.  `context` is for what outlives a session;
+ * other connections share it, so that each piece is freed by who made it.
  */
 typedef struct CrmConnection
 {

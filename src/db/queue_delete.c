@@ -15,7 +15,6 @@
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "storage/bufmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"
@@ -71,7 +70,7 @@ queue_delete(const RowSet *rows)
 
 	if (rows->n_rows == 0)
 		return left;
-	rel = table_open(get_relname_relid("crm_sync_queue", db_schema_oid()), RowExclusiveLock);
+	rel = db_table_open("crm_sync_queue", RowExclusiveLock);
 	n_blocks = RelationGetNumberOfBlocks(rel);
 	id_column = SPI_fnumber(RelationGetDescr(rel), "id");
 	slot = table_slot_create(rel, NULL);

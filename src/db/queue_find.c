@@ -21,7 +21,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -135,8 +134,7 @@ static void
 look_through(const pg_uuid_t *integration, bool newest, int64 max_entries, LeadSet *leads,
 			 QueueFoundFunction found, void *arg)
 {
-	Oid			relid = get_relname_relid("crm_sync_queue", db_schema_oid());
-	Relation	queue = table_open(relid, AccessShareLock);
+	Relation	queue = db_table_open("crm_sync_queue", AccessShareLock);
 	Relation	key = open_key(queue);
 	TupleTableSlot *slot = table_slot_create(queue, NULL);
 	ScanKeyData conditions[2];
@@ -150,7 +148,7 @@ look_through(const pg_uuid_t *integration, bool newest, int64 max_entries, LeadS
 	scan->xs_want_itup = true;
 	index_rescan(scan, conditions, n, NULL, 0);
 	look_along(scan, newest ? BackwardScanDirection : ForwardScanDirection, max_entries,
-			   get_attnum(relid, "source_id"), slot, leads, found, arg);
+			   SPI_fnumber(RelationGetDescr(queue), "source_id"), slot, leads, found, arg);
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(key, NoLock);

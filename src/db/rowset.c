@@ -110,12 +110,6 @@ rowset_int8(RowSet *set, int64 value)
 }
 
 void
-rowset_xid(RowSet *set, TransactionId value)
-{
-	rowset_value(set, TransactionIdGetDatum(value), false);
-}
-
-void
 rowset_bool(RowSet *set, bool value)
 {
 	rowset_value(set, BoolGetDatum(value), false);

@@ -34,7 +34,6 @@ extern void rowset_text(RowSet *set, const char *value);	/* NULL is null */
 extern void rowset_int2(RowSet *set, int16 value);
 extern void rowset_int4(RowSet *set, int32 value);
 extern void rowset_int8(RowSet *set, int64 value);
-extern void rowset_xid(RowSet *set, TransactionId value);
 extern void rowset_bool(RowSet *set, bool value);
 extern void rowset_uuid(RowSet *set, const uint8 *value);
 extern void rowset_bytea(RowSet *set, const uint8 *value, int len);	/* NULL is null */

@@ -115,6 +115,18 @@ db_schema_name(void)
 	return schema_name;
 }
 
+Relation
+db_table_open(const char *name, LOCKMODE lock)
+{
+	Oid			relid = get_relname_relid(name, schema_oid);
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" does not exist", schema_name, name)));
+	return table_open(relid, lock);
+}
+
 static char *
 with_schema(const char *sql)
 {

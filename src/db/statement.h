@@ -11,6 +11,8 @@
 
 #include "datatype/timestamp.h"
 #include "executor/spi.h"
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
 
 /* A statement; define as static, @schema@ stands for the quoted schema. */
 typedef struct Statement
@@ -36,6 +38,13 @@ extern void db_use_schema(Oid schema);
 /* The schema in use, and its quoted name. */
 extern Oid	db_schema_oid(void);
 extern const char *db_schema_name(void);
+
+/*
+ * Open one of the extension's tables, without the right to it being looked at;
+ * ERROR (undefined_table) if it is gone, as for a statement.  Close with
+ * table_close.
+ */
+extern Relation db_table_open(const char *name, LOCKMODE lock);
 
 /* Run a statement; returns SPI's result code, ERROR on failure. */
 extern int	statement_execute(Statement *statement, Datum *values,

@@ -103,7 +103,7 @@ begin_insertion(Insertion *insertion, const TableInsert *target, int n_rows)
 {
 	memset(insertion, 0, sizeof(Insertion));
 	insertion->target = target;
-	insertion->rel = table_open(get_relname_relid(target->table, db_schema_oid()), RowExclusiveLock);
+	insertion->rel = db_table_open(target->table, RowExclusiveLock);
 	find_columns(insertion);
 	if (target->sequence != NULL)
 		insertion->sequence = get_relname_relid(target->sequence, db_schema_oid());
@@ -244,7 +244,7 @@ table_insert(const TableInsert *target, const RowSet *rows)
 bool
 table_insert_suffices(const TableInsert *target)
 {
-	Relation	rel = table_open(get_relname_relid(target->table, db_schema_oid()), RowExclusiveLock);
+	Relation	rel = db_table_open(target->table, RowExclusiveLock);
 	int			n_columns = target->n_columns + (target->sequence != NULL) + (target->time_column != NULL);
 	bool		suffices = rel->trigdesc == NULL && rel->rd_rules == NULL &&
 		RelationGetNumberOfAttributes(rel) == n_columns;

@@ -2,7 +2,7 @@
  * claim.c
  *		Taking rows from the queue.
  *
- * One statement takes rows for many connections.  Each is read from a cursor:
+ * One transaction takes rows for many connections.  Each is read from a cursor:
  * rows up to it are attached to jobs already.  Since ids are drawn before
  * commit, a row may appear below a cursor; so a cursor never passes the
  * *horizon*, below which every transaction that drew an id has ended.  Rows
@@ -12,12 +12,21 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/xid8.h"
 
+#include "db/instance.h"
+#include "db/queue_next.h"
+#include "pg_compat.h"
 #include "worker/worker.h"
 
 /*
@@ -35,46 +44,15 @@
  */
 #define CLAIM_MAX_CONNECTIONS 1000
 
-/* For the horizon, and whether the rows are another database's: see main.c. */
-static Statement select_horizon = {
-	.sql = "SELECT s.last_value,"
-	" pg_catalog.pg_snapshot_xmin(c)::pg_catalog.text::pg_catalog.int8,"
-	" pg_catalog.pg_snapshot_xmax(c)::pg_catalog.text::pg_catalog.int8,"
-	" " INSTANCE_IS_ANOTHERS
-	" FROM @schema@.crm_sync_queue_id_seq s, pg_catalog.pg_current_snapshot() c",
-	.nargs = 2,
-	.argtypes = {INT8OID, OIDOID}
-};
-
-/*
- * Those that are not as they were read: most are, each time.  A credential that
- * changes has its connection's row changed with it; only we refresh tokens.
- */
 static Statement select_connections = {
 	.sql = "SELECT k.id, i.xmin, i.user_id, i.crm_type, i.status, i.status_reason,"
 	" i.updated_at, i.settings, i.crm_account, i.consecutive_failures,"
 	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at"
-	" FROM unnest($1, $2) AS k(id, xmin)"
+	" FROM unnest($1) AS k(id)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
-	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id"
-	" WHERE i.id IS NULL OR i.xmin <> k.xmin",
-	.nargs = 2,
-	.argtypes = {UUIDARRAYOID, XIDARRAYOID}
-};
-
-static Statement select_rows = {
-	.sql = "SELECT c.id, q.priority, q.id, q.lead_id, q.source_id, q.sync_type, q.run_id,"
-	" q.queued_at, q.snapshot, q.ctid"
-	" FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS c(id, live, backfill, n_live, n_backfill, ord),"
-	" LATERAL (("
-	" SELECT l.ctid, l.* FROM @schema@.crm_sync_queue l WHERE l.integration_id = c.id"
-	" AND l.priority = 0 AND l.id > c.live ORDER BY l.id LIMIT c.n_live"
-	") UNION ALL ("
-	" SELECT b.ctid, b.* FROM @schema@.crm_sync_queue b WHERE b.integration_id = c.id"
-	" AND b.priority = 1 AND b.id > c.backfill ORDER BY b.id LIMIT c.n_backfill"
-	")) q ORDER BY c.ord, q.priority, q.id",
-	.nargs = 5,
-	.argtypes = {UUIDARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
+	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id",
+	.nargs = 1,
+	.argtypes = {UUIDARRAYOID}
 };
 
 static Statement delete_orphans = {
@@ -128,25 +106,33 @@ claim_discover(void)
 	(void) worker_transaction("echosync: looking for queued leads", discover_body, NULL);
 }
 
-/*
- * See the file header.  The candidate was read in an earlier transaction.
- * False if nothing may be taken, since this is a copy of another database.
- */
-static bool
+/* The id that was drawn last; 0 before the first. */
+static int64
+newest_queue_id(void)
+{
+	LOCAL_FCINFO(call, 1);
+	Datum		id;
+
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = ObjectIdGetDatum(get_relname_relid("crm_sync_queue_id_seq", db_schema_oid()));
+	call->args[0].isnull = false;
+	id = pg_sequence_last_value(call);
+	return call->isnull ? 0 : DatumGetInt64(id);
+}
+
+static uint64
+snapshot_end(PGFunction end, Datum snapshot)
+{
+	return U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(end, snapshot)));
+}
+
+/* See the file header.  The candidate was read in an earlier transaction. */
+static void
 move_horizon(void)
 {
-	Datum		values[2];
-	uint64		xmin;
+	Datum		snapshot = DirectFunctionCall1(pg_current_snapshot, (Datum) 0);
+	uint64		xmin = snapshot_end(pg_snapshot_xmin, snapshot);
 
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	statement_execute(&select_horizon, values, NULL, false, 0);
-	if (spi_bool(0, 4))
-	{
-		instance_lost();
-		return false;
-	}
-	xmin = spi_int64(0, 2, 0);
 	if (worker->horizon_candidate > 0 && xmin >= worker->horizon_xmax)
 	{
 		worker->horizon = Max(worker->horizon, worker->horizon_candidate);
@@ -155,11 +141,10 @@ move_horizon(void)
 	if (worker->horizon_candidate < 0)
 	{
 		worker->horizon_candidate = -worker->horizon_candidate;
-		worker->horizon_xmax = spi_int64(0, 3, 0);
+		worker->horizon_xmax = snapshot_end(pg_snapshot_xmax, snapshot);
 	}
 	else if (worker->horizon_candidate == 0)
-		worker->horizon_candidate = -spi_int64(0, 1, 0);
-	return true;
+		worker->horizon_candidate = -newest_queue_id();
 }
 
 static void
@@ -186,24 +171,63 @@ take_row(Connection *connection, uint64 i)
 	connection_set_row(connection, &row);
 }
 
-static void
-load_connections(List *connections)
+static bool
+row_is_as_read(Relation integrations, const Connection *connection)
 {
-	RowSet	   *known = rowset_make(2, (Oid[]) {UUIDOID, XIDOID});
-	Datum		values[2];
+	ScanKeyData id;
+	SysScanDesc scan;
+	HeapTuple	row;
+	bool		as_read;
+
+	if (connection->row_xmin == InvalidTransactionId)
+		return false;
+	ScanKeyInit(&id, SPI_fnumber(RelationGetDescr(integrations), "id"), BTEqualStrategyNumber,
+				F_UUID_EQ, UUIDPGetDatum(&connection->id));
+	scan = systable_beginscan(integrations, compat_primary_key(integrations), true,
+							  GetActiveSnapshot(), 1, &id);
+	row = systable_getnext(scan);
+	as_read = HeapTupleIsValid(row) &&
+		HeapTupleHeaderGetRawXmin(row->t_data) == connection->row_xmin;
+	systable_endscan(scan);
+	return as_read;
+}
+
+/*
+ * The rows that are not as they were read: most are, each time, which is seen
+ * without a statement.  A credential that changes has its connection's row
+ * changed with it; only we refresh tokens.
+ */
+static RowSet *
+changed_connections(List *connections)
+{
+	RowSet	   *changed = rowset_make(1, (Oid[]) {UUIDOID});
+	Relation	integrations = db_table_open("crm_integrations", AccessShareLock);
 	ListCell   *lc;
 
 	foreach(lc, connections)
 	{
 		Connection *connection = lfirst(lc);
 
-		rowset_row(known);
-		rowset_uuid(known, connection->id.data);
-		rowset_xid(known, connection->stale ? InvalidTransactionId : connection->row_xmin);
+		if (row_is_as_read(integrations, connection))
+		{
+			connection->stale = false;
+			continue;
+		}
+		rowset_row(changed);
+		rowset_uuid(changed, connection->id.data);
 	}
-	values[0] = rowset_array(known, 0);
-	values[1] = rowset_array(known, 1);
-	statement_execute(&select_connections, values, NULL, false, 0);
+	table_close(integrations, NoLock);
+	return changed;
+}
+
+static void
+load_connections(List *connections)
+{
+	RowSet	   *changed = changed_connections(connections);
+
+	if (changed->n_rows == 0)
+		return;
+	rowset_execute(changed, &select_connections);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		missing;
@@ -235,14 +259,14 @@ claim_load(Connection *connection)
 }
 
 static Job *
-attach_job(Connection *connection, uint64 i)
+attach_job(Connection *connection, const QueueNext *row)
 {
 	Job		   *job = job_make(JOB_LEAD, connection);
-	MemoryContext caller = MemoryContextSwitchTo(job->context);
 
-	job->lead_id = spi_text(i, 4);
-	job->sync_type = spi_text(i, 6);
-	MemoryContextSwitchTo(caller);
+	job->lead_id = MemoryContextStrdup(job->context, row->lead_id);
+	job->sync_type = MemoryContextStrdup(job->context, row->sync_type);
+	job->queued_at = row->queued_at;
+	job->source_id = row->source_id;
 	job_set_state(job, JOB_STATE_READ);
 	worker_list_append(&worker->to_read, job);
 	return job;
@@ -253,21 +277,17 @@ attach_job(Connection *connection, uint64 i)
  * retried is older than any that a webhook has brought since.
  */
 static void
-take_snapshot(Job *job, uint64 i)
+take_snapshot(Job *job, const QueueNext *row)
 {
-	bool		isnull;
-	Datum		snapshot = spi_datum(i, 9, &isnull);
-	int64		age = strcmp(spi_text(i, 6), "retry") == 0 ? 0 : spi_int64(i, 3, 0);
-	MemoryContext caller;
+	int64		age = strcmp(row->sync_type, "retry") == 0 ? 0 : row->id;
 
-	if (isnull || (job->snapshot != NULL && age < job->snapshot_age))
+	if (row->snapshot == NULL || (job->snapshot != NULL && age < job->snapshot_age))
 		return;
 	if (job->snapshot != NULL)
 		pfree(job->snapshot);
-	caller = MemoryContextSwitchTo(job->context);
-	job->snapshot = DatumGetJsonbPCopy(snapshot);
+	job->snapshot = MemoryContextAlloc(job->context, VARSIZE(row->snapshot));
+	memcpy(job->snapshot, row->snapshot, VARSIZE(row->snapshot));
 	job->snapshot_age = age;
-	MemoryContextSwitchTo(caller);
 }
 
 /*
@@ -275,20 +295,13 @@ take_snapshot(Job *job, uint64 i)
  * joined by a later change, and there may be no room for another lead.
  */
 static bool
-attach_row(Connection *connection, uint64 i)
+attach_row(Connection *connection, const QueueNext *row)
 {
-	bool		isnull;
-	QueueRow	row;
-	int			source_id = DatumGetInt32(spi_datum(i, 5, &isnull));
-	Job		   *job = job_find_lead(connection, spi_text(i, 4), source_id);
-	TimestampTz queued_at = DatumGetTimestampTz(spi_datum(i, 8, &isnull));
+	Job		   *job = job_find_lead(connection, row->lead_id, row->source_id);
+	QueueRow	attached = {row->priority, row->id, row->run_id, row->place};
 	bool		by_hand;
 
-	row.priority = DatumGetInt16(spi_datum(i, 2, &(bool) {false}));
-	row.id = spi_int64(i, 3, 0);
-	row.run_id = spi_int64(i, 7, 0);
-	row.place = *(ItemPointer) DatumGetPointer(spi_datum(i, 10, &isnull));
-	if (job != NULL && job_has_row(job, row.priority, row.id))
+	if (job != NULL && job_has_row(job, row->priority, row->id))
 		return true;
 	if (job != NULL && job->state != JOB_STATE_HELD && job->state != JOB_STATE_READ)
 		return false;
@@ -297,37 +310,31 @@ attach_row(Connection *connection, uint64 i)
 		if (connection->n_active >= connection->max_active ||
 			connection->n_held >= CONNECTION_MAX_HELD)
 			return false;
-		job = attach_job(connection, i);
-		job->queued_at = queued_at;
-		job->source_id = source_id;
+		job = attach_job(connection, row);
 	}
-	by_hand = strcmp(spi_text(i, 6), "manual") == 0 || strcmp(spi_text(i, 6), "retry") == 0;
+	by_hand = strcmp(row->sync_type, "manual") == 0 || strcmp(row->sync_type, "retry") == 0;
 	job->session.requested_by_hand |= by_hand;
 	if (!by_hand)
-		job->newest_queued_at = Max(job->newest_queued_at, queued_at);
-	take_snapshot(job, i);
-	job_add_row(job, &row);
+		job->newest_queued_at = Max(job->newest_queued_at, row->queued_at);
+	take_snapshot(job, row);
+	job_add_row(job, &attached);
 	return true;
 }
 
+/* For queue_reader_read. */
 static void
-attach_rows(void)
+meet_row(const QueueNext *row, void *arg)
 {
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &isnull)));
-		int			priority = DatumGetInt16(spi_datum(i, 2, &isnull)) == 0 ? 0 : 1;
-		int64		id = spi_int64(i, 3, 0);
+	Connection *connection = arg;
+	int			priority = row->priority;
 
-		Assert(connection != NULL);
-		connection->n_met[priority]++;
-		connection->maybe_work = true;	/* until a claim finds nothing */
-		if (!attach_row(connection, i))
-			connection->left_behind[priority] = true;
-		else if (!connection->left_behind[priority] && id <= worker->horizon)
-			connection->cursor[priority] = Max(connection->cursor[priority], id);
-	}
+	connection->used_at = worker->now;
+	connection->n_met[priority]++;
+	connection->maybe_work = true;	/* until a claim finds nothing */
+	if (!attach_row(connection, row))
+		connection->left_behind[priority] = true;
+	else if (!connection->left_behind[priority] && row->id <= worker->horizon)
+		connection->cursor[priority] = Max(connection->cursor[priority], row->id);
 }
 
 /* What is asked for this connection, beside the rows that it has. */
@@ -369,47 +376,48 @@ note_what_was_seen(List *connections)
 	}
 }
 
-static void
-select_claims(List *connections)
+/* May rows be taken for this connection now, and how many? */
+static bool
+prepare_claim(Connection *connection)
 {
-	RowSet	   *claims = rowset_make(5, (Oid[]) {UUIDOID, INT8OID, INT8OID, INT4OID, INT4OID});
-	Datum		values[5];
+	connection->n_asked = 0;
+	connection->maybe_work = connection->reload_blocked;
+	if (!connection_may_send(connection) || connection->reload_blocked)
+		return false;
+	if (!connection->may_start)
+	{
+		connection->maybe_work = true;	/* its row was loaded, no more */
+		connection_ready(connection);
+		return false;
+	}
+	places_start(connection);
+	connection->n_before = connection->n_active;
+	connection->n_asked = rows_wanted(connection);
+	connection->n_met[0] = connection->n_met[1] = 0;
+	connection->left_behind[0] = connection->left_behind[1] = false;
+	return true;
+}
+
+static void
+take_rows(List *connections)
+{
+	QueueReader *reader = queue_reader_open();
 	ListCell   *lc;
 
 	foreach(lc, connections)
 	{
 		Connection *connection = lfirst(lc);
 
-		connection->n_asked = 0;
-		connection->maybe_work = connection->reload_blocked;
-		if (!connection_may_send(connection) || connection->reload_blocked)
+		if (!prepare_claim(connection))
 			continue;
-		if (!connection->may_start)
+		for (int priority = 0; priority < 2; priority++)
 		{
-			connection->maybe_work = true;	/* its row was loaded, no more */
-			connection_ready(connection);
-			continue;
+			if (!connection->seen_all[priority])
+				queue_reader_read(reader, &connection->id, priority, connection->cursor[priority],
+								  connection->n_asked, meet_row, connection);
 		}
-		places_start(connection);
-		connection->n_before = connection->n_active;
-		connection->n_asked = rows_wanted(connection);
-		connection->n_met[0] = connection->n_met[1] = 0;
-		connection->left_behind[0] = connection->left_behind[1] = false;
-		rowset_row(claims);
-		rowset_uuid(claims, connection->id.data);
-		rowset_int8(claims, connection->cursor[0]);
-		rowset_int8(claims, connection->cursor[1]);
-		rowset_int4(claims, connection->seen_all[0] ? 0 : connection->n_asked);
-		rowset_int4(claims, connection->seen_all[1] ? 0 : connection->n_asked);
 	}
-	if (claims->n_rows == 0)
-	{
-		SPI_processed = 0;
-		return;
-	}
-	for (int i = 0; i < 5; i++)
-		values[i] = rowset_array(claims, i);
-	statement_execute(&select_rows, values, NULL, false, 0);
+	queue_reader_close(reader);
 }
 
 /*
@@ -439,13 +447,16 @@ claim_body(void *arg)
 {
 	List	   *connections = arg;
 
-	if (!move_horizon())
+	if (instance_is_anothers())
+	{
+		instance_lost();
 		return;
+	}
+	move_horizon();
 	load_connections(connections);
 	drop_orphans(connections);
 	count_before_claim(connections);
-	select_claims(connections);
-	attach_rows();
+	take_rows(connections);
 	note_what_was_seen(connections);
 	count_after_claim(connections);
 }

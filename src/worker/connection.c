@@ -119,7 +119,7 @@ connection_reconfigure(Connection *connection)
 	provider->configure(&connection->crm);
 	connection_set_budget(connection);
 	budget_configure(connection->budget, &connection->crm);
-	connection->credential_xmin = InvalidTransactionId;
+	connection->credential_xmin = connection->row_xmin = InvalidTransactionId;
 	connection->stale = true;
 }
 
@@ -347,9 +347,11 @@ connection_set_row(Connection *connection, const ConnectionRow *row)
 	if (row_changed)
 		connection->new_status = NULL;	/* decided of the row as it was */
 	connection_take_status(connection, row->status, row->status_reason);
-	connection->row_xmin = row->xmin;
 	if (!row_changed && !credential_changed)
+	{
+		connection->row_xmin = row->xmin;
 		return;
+	}
 	if (connection->n_active > 0 && !first)
 	{
 		connection->stale = connection->reload_blocked = true;
@@ -380,6 +382,7 @@ connection_set_row(Connection *connection, const ConnectionRow *row)
 	connection_judge_credential(connection, row->status, row->status_reason, row->sealed != NULL);
 	connection->updated_at = row->updated_at;
 	connection->credential_xmin = row->credential_xmin;
+	connection->row_xmin = row->xmin;	/* last: after an error it is read again */
 }
 
 void

@@ -32,6 +32,7 @@
 #include "config/seal.h"
 #include "config/secrets.h"
 #include "config/settings.h"
+#include "db/instance.h"
 #include "pg_compat.h"
 #include "worker/wait_event.h"
 #include "worker/worker.h"
@@ -53,15 +54,10 @@ static Statement select_version = {
 	.nargs = 0
 };
 
-/* Stamp a database that has no stamp; tell whether the stamp is ours. */
+/* Stamp a database that has no stamp. */
 static Statement stamp_instance = {
 	.sql = "INSERT INTO @schema@.crm_instance (system_identifier, database_oid)"
 	" SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM @schema@.crm_instance)",
-	.nargs = 2,
-	.argtypes = {INT8OID, OIDOID}
-};
-static Statement check_instance = {
-	.sql = "SELECT " INSTANCE_IS_ANOTHERS,
 	.nargs = 2,
 	.argtypes = {INT8OID, OIDOID}
 };
@@ -123,25 +119,6 @@ instance_lost(void)
 	worker->next_tick = 0;		/* the next turn says so */
 }
 
-/*
- * In a transaction: is this still the database that the rows belong to?  A
- * restore brings its stamp after the worker has started, so that each claim
- * asks, too (claim.c).
- */
-static bool
-instance_is_ours(void)
-{
-	Datum		values[2];
-
-	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
-	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	statement_execute(&check_instance, values, NULL, false, 1);
-	if (!spi_bool(0, 1))
-		return true;
-	instance_lost();
-	return false;
-}
-
 /* The first key is taken at its word; from then on it, or its successor, counts. */
 static void
 check_key(Environment *environment)
@@ -192,8 +169,10 @@ environment_body(void *arg)
 	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
 	statement_execute(&stamp_instance, values, NULL, false, 0);
-	environment->copy = !instance_is_ours();
-	if (!environment->copy)
+	environment->copy = instance_is_anothers();
+	if (environment->copy)
+		instance_lost();
+	else
 		note_promotion();
 	check_key(environment);
 }
@@ -320,6 +299,9 @@ override_session_settings(void)
 			continue;			/* only within a transaction; the default rules */
 		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
 	}
+
+	/* Of this process: or a claim would wait for the disk each 200 ms (write_claim). */
+	SetConfigOption("wal_writer_delay", "10s", PGC_SIGHUP, PGC_S_OVERRIDE);
 }
 
 static void

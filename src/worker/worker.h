@@ -273,10 +273,6 @@ extern void worker_list_append(List **list, void *element);
 extern void check_environment(void);
 extern void check_after_error(void);	/* the same, if a table was not there */
 
-/* Do the rows belong to another database?  Given this system's identifier and database. */
-#define INSTANCE_IS_ANOTHERS "EXISTS (SELECT FROM @schema@.crm_instance i" \
-	" WHERE i.system_identifier <> $1 OR i.database_oid <> $2)"
-
 /* main.c: this is not the database that the rows belong to; nothing is sent from here on */
 extern void instance_lost(void);
 
