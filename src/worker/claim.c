@@ -171,44 +171,46 @@ take_row(Connection *connection, uint64 i)
 	connection_set_row(connection, &row);
 }
 
-static bool
-row_is_as_read(Relation integrations, const Connection *connection)
+/* xmin of the row with this primary key; 0: none. */
+static TransactionId
+row_version(Relation rel, const char *key_column, const pg_uuid_t *key)
 {
-	ScanKeyData id;
+	TransactionId version = InvalidTransactionId;
+	ScanKeyData condition;
 	SysScanDesc scan;
 	HeapTuple	row;
-	bool		as_read;
 
-	if (connection->row_xmin == InvalidTransactionId)
-		return false;
-	ScanKeyInit(&id, SPI_fnumber(RelationGetDescr(integrations), "id"), BTEqualStrategyNumber,
-				F_UUID_EQ, UUIDPGetDatum(&connection->id));
-	scan = systable_beginscan(integrations, compat_primary_key(integrations), true,
-							  GetActiveSnapshot(), 1, &id);
+	ScanKeyInit(&condition, SPI_fnumber(RelationGetDescr(rel), key_column), BTEqualStrategyNumber,
+				F_UUID_EQ, UUIDPGetDatum(key));
+	scan = systable_beginscan(rel, compat_primary_key(rel), true, GetActiveSnapshot(), 1, &condition);
 	row = systable_getnext(scan);
-	as_read = HeapTupleIsValid(row) &&
-		HeapTupleHeaderGetRawXmin(row->t_data) == connection->row_xmin;
+	if (HeapTupleIsValid(row))
+		version = HeapTupleHeaderGetRawXmin(row->t_data);
 	systable_endscan(scan);
-	return as_read;
+	return version;
 }
 
 /*
  * The rows that are not as they were read: most are, each time, which is seen
  * without a statement.  A credential that changes has its connection's row
- * changed with it; only we refresh tokens.
+ * changed with it, but for a superuser's doing; only we refresh tokens.
  */
 static RowSet *
 changed_connections(List *connections)
 {
 	RowSet	   *changed = rowset_make(1, (Oid[]) {UUIDOID});
 	Relation	integrations = db_table_open("crm_integrations", AccessShareLock);
+	Relation	credentials = db_table_open("crm_credentials", AccessShareLock);
 	ListCell   *lc;
 
 	foreach(lc, connections)
 	{
 		Connection *connection = lfirst(lc);
 
-		if (row_is_as_read(integrations, connection))
+		if (connection->row_xmin != InvalidTransactionId &&
+			connection->row_xmin == row_version(integrations, "id", &connection->id) &&
+			(!connection->stale ||
+			 connection->credential_xmin == row_version(credentials, "integration_id", &connection->id)))
 		{
 			connection->stale = false;
 			continue;
@@ -216,6 +218,7 @@ changed_connections(List *connections)
 		rowset_row(changed);
 		rowset_uuid(changed, connection->id.data);
 	}
+	table_close(credentials, NoLock);
 	table_close(integrations, NoLock);
 	return changed;
 }

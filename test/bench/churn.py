@@ -9,14 +9,14 @@ import time
 import app
 import lab
 
-TOTAL = lab.size("CHURN", 2000000, 50000)
+TOTAL = lab.size("CHURN", 10000000, 50000)     # the index is as large as it gets after some three million
 DEPTH = lab.size("CHURN_DEPTH", 20000, 5000)
 BATCH = lab.size("CHURN_BATCH", 1000, 1000)
 CONNECTIONS = 100
 POINTS = 10
 MIB = 1024 * 1024
 
-# The statements of claim.c (rows above a cursor, of each connection) and results.c (deletion by key), in transactions of
+# What claim.c reads (rows above a cursor, of each connection) and results.c deletes, in transactions of
 # their own.  Ids are drawn in order by one session, so that a connection's rows are known from their ids.
 PROCEDURE = """CREATE PROCEDURE churn(total bigint, depth int, batch int) LANGUAGE plpgsql AS $$
 DECLARE
