@@ -264,12 +264,19 @@ budget_heard(Budget *budget)
 	return heard;
 }
 
-void
-budget_sent(Budget *budget, int limit_context, TimestampTz now, TimestampTz until)
+bool
+budget_take(Budget *budget, int limit_context, bool must_hear, TimestampTz now, TimestampTz until)
 {
+	Limiter    *limiter = &budget->limiters[limit_context];
+	bool		free;
+
 	SpinLockAcquire(&budget->mutex);
-	limiter_sent(&budget->limiters[limit_context], now, until);
+	free = budget->held_until <= now && limiter_next(limiter, now) <= now &&
+		!(must_hear && limiter_must_hear(limiter, now));
+	if (free)
+		limiter_sent(limiter, now, until);
 	SpinLockRelease(&budget->mutex);
+	return free;
 }
 
 void

@@ -39,8 +39,14 @@ extern int	budget_room(Budget *budget, int limit_context, TimestampTz now);
 extern bool budget_must_hear(Budget *budget, int limit_context, TimestampTz now);
 extern bool budget_heard(Budget *budget);	/* has the CRM answered any call? */
 
-/* A call is made now, and will have ended by `until`; it was written later; it has ended. */
-extern void budget_sent(Budget *budget, int limit_context, TimestampTz now, TimestampTz until);
+/*
+ * Count a call that is made now, and will have ended by `until`; false, and
+ * nothing is counted, where none is left: workers look and take at once.
+ */
+extern bool budget_take(Budget *budget, int limit_context, bool must_hear, TimestampTz now,
+						TimestampTz until);
+
+/* It was written later; it has ended. */
 extern void budget_written(Budget *budget, int limit_context, TimestampTz sent_at,
 						   TimestampTz written_at, TimestampTz now);
 extern void budget_ended(Budget *budget, int limit_context, bool answered);

@@ -458,9 +458,6 @@ job_send(Job *job)
 	if (job->transfer == NULL)
 		return false;
 
-	job->counted_at = worker->now;
-	budget_sent(connection->budget, request->limit_context, worker->now,
-				TimestampTzPlusMilliseconds(worker->now, echosync_request_timeout));
 	stats_add(STATS_REQUESTS);
 	if (job->kind == JOB_LEAD && job->first_sent_at == 0)
 		stats_observe(STATS_QUEUE_AGE, connection->crm.provider->crm_type,
@@ -522,6 +519,16 @@ intent_is_stale(const Job *job)
 		 TimestampDifferenceExceeds(worker->now, job->intent_at, INTENT_AHEAD_MS));
 }
 
+/* Have the request counted; false if another worker was first and no call is left. */
+static bool
+job_take_call(Job *job)
+{
+	job->counted_at = worker->now;
+	return budget_take(job->connection->budget, job->session.request.limit_context,
+					   job->kind == JOB_LEAD, worker->now,
+					   TimestampTzPlusMilliseconds(worker->now, echosync_request_timeout));
+}
+
 /*
  * Send one request that waits; of one kind only unless JOB_NONE.  True if one
  * was sent: there may be another, but others have their turn first.
@@ -549,8 +556,16 @@ connection_send(Connection *connection, JobKind only)
 		}
 		if (!places_take(connection))
 			return false;
+		if (!job_take_call(job))
+		{
+			places_give_back(connection);
+			if (job_may_send(job))	/* else it says when */
+				connection_ready(connection);
+			continue;
+		}
 		if (!job_send(job))
 		{
+			budget_ended(connection->budget, job->session.request.limit_context, false);
 			places_give_back(connection);
 			connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, SEND_RETRY_MS));
 			return false;
