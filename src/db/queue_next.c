@@ -87,8 +87,6 @@ column(QueueReader *reader, QueueColumn which)
 static void
 read_row(QueueReader *reader, int priority, QueueNext *row)
 {
-	Datum		snapshot = column(reader, COLUMN_SNAPSHOT);
-
 	row->priority = priority;
 	row->id = DatumGetInt64(column(reader, COLUMN_ID));
 	row->run_id = DatumGetInt64(column(reader, COLUMN_RUN_ID));
@@ -97,7 +95,7 @@ read_row(QueueReader *reader, int priority, QueueNext *row)
 	row->source_id = DatumGetInt32(column(reader, COLUMN_SOURCE_ID));
 	row->sync_type = TextDatumGetCString(column(reader, COLUMN_SYNC_TYPE));
 	row->queued_at = DatumGetTimestampTz(column(reader, COLUMN_QUEUED_AT));
-	row->snapshot = snapshot == (Datum) 0 ? NULL : DatumGetJsonbPCopy(snapshot);
+	row->snapshot = column(reader, COLUMN_SNAPSHOT);
 }
 
 void

@@ -6,11 +6,10 @@
 #define ECHOSYNC_QUEUE_NEXT_H
 
 #include "storage/itemptr.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-/* A row.  What it points to is in the memory context that it was read in. */
+/* A row.  Texts are in the memory context that it was read in; the snapshot goes with the next row. */
 typedef struct QueueNext
 {
 	int16		priority;
@@ -21,7 +20,7 @@ typedef struct QueueNext
 	int			source_id;
 	char	   *sync_type;
 	TimestampTz queued_at;
-	Jsonb	   *snapshot;		/* NULL: none */
+	Datum		snapshot;		/* jsonb, as stored; 0: none */
 } QueueNext;
 typedef void (*QueueNextFunction) (const QueueNext *row, void *arg);
 

@@ -283,13 +283,15 @@ static void
 take_snapshot(Job *job, const QueueNext *row)
 {
 	int64		age = strcmp(row->sync_type, "retry") == 0 ? 0 : row->id;
+	MemoryContext caller;
 
-	if (row->snapshot == NULL || (job->snapshot != NULL && age < job->snapshot_age))
+	if (row->snapshot == (Datum) 0 || (job->snapshot != NULL && age < job->snapshot_age))
 		return;
 	if (job->snapshot != NULL)
 		pfree(job->snapshot);
-	job->snapshot = MemoryContextAlloc(job->context, VARSIZE(row->snapshot));
-	memcpy(job->snapshot, row->snapshot, VARSIZE(row->snapshot));
+	caller = MemoryContextSwitchTo(job->context);
+	job->snapshot = DatumGetJsonbPCopy(row->snapshot);
+	MemoryContextSwitchTo(caller);
 	job->snapshot_age = age;
 }
 

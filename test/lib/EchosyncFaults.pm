@@ -173,14 +173,11 @@ sub start_again
 }
 
 # After crashes of our own making those alone are allowed in the log.
-sub assert_log_is_clean
+sub assert_no_crash
 {
-	my ($self) = @_;
-	my $log = $self->log_text;
-	my @found;
+	my ($self, $log) = @_;
 
 	unlike($log, qr/PANIC|TRAP:/, 'no process panicked');
-	unlike($log, qr/WARNING:.*(?:$EchosyncTest::LEFT_BEHIND)/, 'and none left behind what it held');
 	if ($self->{crashes})
 	{
 		unlike($log, qr/was terminated by signal (?!9\b)\d+/, 'and none crashed but those that the test killed');
@@ -189,9 +186,6 @@ sub assert_log_is_clean
 	{
 		unlike($log, qr/terminated by signal|server process .* exited with exit code/, 'and none crashed');
 	}
-	push @found, "'" . substr($_, 0, 12) . "...'"
-	  for grep { index($log, $_) >= 0 } @{ $self->{secrets} };
-	is("@found", '', 'no key, token or phone number in the server log');
 	return;
 }
 

@@ -51,7 +51,7 @@ our @EXPORT = qw(TRUE FALSE json_is header query_of lit);
 use constant { TRUE => JSON::PP::true, FALSE => JSON::PP::false };
 
 # What the server warns of when code of ours has not let go of something.
-our $LEFT_BEHIND = join('|', 'reference leak', 'temporary file leak', 'resource was not closed',
+my $LEFT_BEHIND = join('|', 'reference leak', 'temporary file leak', 'resource was not closed',
 	'non-empty SPI stack', 'problem in alloc set', 'detected write past chunk end', "you don't own a lock",
 	'there is (?:no|already a) transaction in progress');
 
@@ -265,15 +265,23 @@ sub finish
 sub assert_log_is_clean
 {
 	my ($self) = @_;
-	my $log = PostgreSQL::Test::Utils::slurp_file($self->{node}->logfile);
+	my $log = $self->log_text;
 	my @found;
 
-	unlike($log, qr/PANIC|TRAP:|terminated by signal|server process .* exited with exit code/,
-		'no process crashed');
+	$self->assert_no_crash($log);
 	unlike($log, qr/WARNING:.*(?:$LEFT_BEHIND)/, 'and none left behind what it held');
 	push @found, "'" . substr($_, 0, 12) . "...'"
 	  for grep { index($log, $_) >= 0 } @{ $self->{secrets} };
 	is("@found", '', 'no key, token or phone number in the server log');
+	return;
+}
+
+sub assert_no_crash
+{
+	my ($self, $log) = @_;
+
+	unlike($log, qr/PANIC|TRAP:|terminated by signal|server process .* exited with exit code/,
+		'no process crashed');
 	return;
 }
 
