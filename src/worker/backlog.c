@@ -11,6 +11,11 @@
  * Notes carry the nesting level at which they were made.  Those of a level
  * are always the last ones, so that the end of a savepoint looks at no others.
  *
+ * A transaction's rows can be seen a moment before its notes are added, and a
+ * count in that moment would have both.  So each backend says which of its
+ * transactions is about to commit, until its notes are added: a count that sees
+ * the rows of such a one is not taken.
+ *
  * Not here: counting (count.c), the trigger that notes (api/count_queue.c).
  */
 #include "postgres.h"
@@ -20,9 +25,11 @@
 #include "miscadmin.h"
 #include "port/atomics.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "pg_compat.h"
 #include "worker/backlog.h"
@@ -61,6 +68,10 @@ typedef struct BacklogNote
 
 static HTAB *backlog_table = NULL;
 
+/* By backend: the transaction that commits with notes; 0: none. */
+static pg_atomic_uint32 *committing = NULL;
+static bool announced = false;	/* is this backend's there? */
+
 /* Notes of the current transaction, in its memory context. */
 static BacklogNote *notes = NULL;
 static int	n_notes = 0;
@@ -70,17 +81,22 @@ static bool truncated = false;
 Size
 backlog_shared_size(void)
 {
-	return hash_estimate_size(BACKLOG_SIZE, sizeof(BacklogEntry));
+	return add_size(hash_estimate_size(BACKLOG_SIZE, sizeof(BacklogEntry)),
+					mul_size(MaxBackends, sizeof(pg_atomic_uint32)));
 }
 
 void
 backlog_shared_startup(void)
 {
 	HASHCTL		control = {0};
+	bool		found;
 
 	control.keysize = sizeof(BacklogKey);
 	control.entrysize = sizeof(BacklogEntry);
 	backlog_table = compat_shmem_hash("echosync backlog", BACKLOG_SIZE, &control);
+	committing = ShmemInitStruct("echosync commits", MaxBackends * sizeof(pg_atomic_uint32), &found);
+	for (int i = 0; i < MaxBackends && !found; i++)
+		pg_atomic_init_u32(&committing[i], InvalidTransactionId);
 }
 
 uint64
@@ -173,19 +189,48 @@ backlog_deliver(void)
 	LWLockRelease(shared_state->backlog_lock);
 }
 
+void
+backlog_doubt(const pg_uuid_t *integration)
+{
+	BacklogEntry *entry;
+
+	LWLockAcquire(shared_state->backlog_lock, LW_EXCLUSIVE);
+	entry = backlog_find(integration);
+	if (entry != NULL)
+		entry->suspect = true;
+	LWLockRelease(shared_state->backlog_lock);
+}
+
 /* A prepared transaction may be committed by a process that knows no notes. */
 static void
-backlog_mark_suspect(void)
+backlog_doubt_noted(void)
 {
-	LWLockAcquire(shared_state->backlog_lock, LW_EXCLUSIVE);
 	for (int i = 0; i < n_notes; i++)
-	{
-		BacklogEntry *entry = backlog_find(&notes[i].integration);
+		backlog_doubt(&notes[i].integration);
+}
 
-		if (entry != NULL)
-			entry->suspect = true;
+/*
+ * Backends have the first places among the processes.  The locks that a commit
+ * takes, and that backlog_deliver releases, keep the order of things.
+ */
+static void
+backlog_announce(TransactionId xid)
+{
+	pg_atomic_write_u32(&committing[MyProc - ProcGlobal->allProcs], xid);
+	announced = TransactionIdIsValid(xid);
+}
+
+bool
+backlog_undelivered(Snapshot snapshot)
+{
+	for (int i = 0; i < MaxBackends; i++)
+	{
+		TransactionId xid = pg_atomic_read_u32(&committing[i]);
+
+		if (TransactionIdIsValid(xid) && !XidInMVCCSnapshot(xid, snapshot))
+			return true;
 	}
-	LWLockRelease(shared_state->backlog_lock);
+	return false;
 }
 
 static void
@@ -196,6 +241,10 @@ backlog_transaction_end(XactEvent event, void *arg)
 		return;
 	switch (event)
 	{
+		case XACT_EVENT_PRE_COMMIT:
+			if (n_notes > 0 && backlog_table != NULL)
+				backlog_announce(GetTopTransactionIdIfAny());
+			return;
 		case XACT_EVENT_COMMIT:
 			if (truncated)
 				backlog_forget_counts();
@@ -206,13 +255,15 @@ backlog_transaction_end(XactEvent event, void *arg)
 			if (truncated)
 				backlog_forget_counts();
 			else
-				backlog_mark_suspect();
+				backlog_doubt_noted();
 			break;
 		case XACT_EVENT_ABORT:
 			break;
 		default:
 			return;
 	}
+	if (announced)
+		backlog_announce(InvalidTransactionId);
 	notes = NULL;
 	n_notes = notes_capacity = 0;
 	truncated = false;

@@ -8,13 +8,15 @@
  * from time to time (count.c).  A connection without a counter is one that
  * has to be counted.
  *
- * How exact: a commit in the very moment of a count may be counted twice, and
- * rows of a prepared transaction are missed.  Both end when the queue is found
- * empty, or with the next count.
+ * How exact: commits in the very moment of a count may be counted twice where
+ * thousands of rows wait, or where the queue is never still; rows of a prepared
+ * transaction are missed.  Both end when the queue is found empty, or with the
+ * next count.
  */
 #ifndef ECHOSYNC_BACKLOG_H
 #define ECHOSYNC_BACKLOG_H
 
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -43,10 +45,15 @@ extern uint64 backlog_owner_hash(const char *user_id);
  * Worker side.  A count is begun before the snapshot is taken in which the
  * rows are counted, and ended with their number: what was noted in between is
  * added.  backlog_begin is false if there is no place for one more connection,
- * backlog_end if something was noted: it may be in both, count again.
+ * backlog_end if something was noted: it may be in both, count again.  Again,
+ * too, if the snapshot sees what is yet to be noted (backlog_undelivered).
  */
 extern bool backlog_begin(const pg_uuid_t *integration, const char *user_id);
+extern bool backlog_undelivered(Snapshot snapshot);
 extern bool backlog_end(const pg_uuid_t *integration, int64 n);
+
+/* Count this connection again, at the next occasion. */
+extern void backlog_doubt(const pg_uuid_t *integration);
 
 /* Is there no count, or none since? */
 extern bool backlog_needs_count(const pg_uuid_t *integration, TimestampTz since);

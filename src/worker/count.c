@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "utils/snapmgr.h"
 
 #include "worker/backlog.h"
 #include "worker/worker.h"
@@ -22,6 +23,7 @@
 #define COUNT_LIST_MS (5 * 60 * 1000)
 #define COUNT_AGAIN_MS (60 * 60 * 1000)
 #define COUNT_TRIES 4			/* of a small queue that changes meanwhile */
+#define COUNT_RETRY_MS 20
 
 typedef struct CountKey
 {
@@ -69,6 +71,8 @@ static Statement count_piece = {
 
 static List *wanted = NIL;		/* of CountKey * */
 static List *large_wanted = NIL;	/* of CountKey * */
+static List *again = NIL;		/* of CountKey *: wanted, but not before again_at */
+static TimestampTz again_at = 0;
 static LargeCount large = {0};
 static TimestampTz listed_at = 0;
 static bool full = false;		/* there is no place for more counters */
@@ -133,11 +137,18 @@ count_waits(void)
 	return wanted != NIL || large_wanted != NIL || large.active;
 }
 
+TimestampTz
+count_next(void)
+{
+	return again != NIL ? again_at : 0;
+}
+
 /* For small_body: the batch, and how many rows each has. */
 typedef struct SmallCount
 {
 	List	   *keys;
 	int64		n[COUNT_BATCH];
+	bool		undelivered;
 } SmallCount;
 
 static void
@@ -155,7 +166,8 @@ small_body(void *arg)
 	}
 	values[0] = rowset_array(ids, 0);
 	values[1] = Int64GetDatum(COUNT_SMALL);
-	statement_execute(&count_small, values, NULL, false, 0);
+	statement_execute(&count_small, values, NULL, true, 0);	/* in our snapshot */
+	small->undelivered = backlog_undelivered(GetActiveSnapshot());
 	for (uint64 i = 0; i < SPI_processed; i++)
 		small->n[spi_int64(i, 1, 1) - 1] = spi_int64(i, 2, 0);
 }
@@ -174,6 +186,24 @@ static bool
 is_being_counted(const CountKey *key)
 {
 	return large.active && memcmp(&large.key->id, &key->id, UUID_LEN) == 0;
+}
+
+/*
+ * Its queue changed while it was counted: count it again when it may be still,
+ * and in the end with the next tick.
+ */
+static void
+count_again(CountKey *key)
+{
+	if (++key->n_counts == COUNT_TRIES)
+	{
+		backlog_doubt(&key->id);
+		count_forget(key);
+		return;
+	}
+	if (again == NIL)
+		again_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), COUNT_RETRY_MS);
+	worker_list_append(&again, key);
 }
 
 /* The counters begin before the statement's snapshot is taken. */
@@ -205,13 +235,10 @@ count_small_ones(void)
 
 		if (ok && small.n[i] >= COUNT_SMALL)
 			worker_list_append(&large_wanted, key);
+		else if (!ok || (backlog_end(&key->id, small.n[i]) && !small.undelivered))
+			count_forget(key);
 		else
-		{
-			if (ok && !backlog_end(&key->id, small.n[i]) && ++key->n_counts < COUNT_TRIES)
-				worker_list_append(&wanted, key);
-			else
-				count_forget(key);
-		}
+			count_again(key);
 		i++;
 	}
 	list_free(small.keys);
@@ -277,6 +304,11 @@ count_large_piece(void)
 void
 count_turn(void)
 {
+	if (wanted == NIL && again_at <= worker->now)
+	{
+		wanted = again;
+		again = NIL;
+	}
 	if (wanted != NIL)
 		count_small_ones();
 	else if (large.active)

@@ -559,6 +559,8 @@ sleep_ms(void)
 		due = Min(due, worker->dirty_retry_at);
 	if (housekeeping_next() != 0)
 		due = Min(due, housekeeping_next());
+	if (count_next() != 0)
+		due = Min(due, count_next());
 	if (worker->leave_by > worker->now)
 		due = Min(due, worker->leave_by);
 	ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);

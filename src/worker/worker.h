@@ -348,6 +348,7 @@ extern void read_begin(void);
 extern void count_tick(void);
 extern void count_turn(void);
 extern bool count_waits(void);
+extern TimestampTz count_next(void);	/* 0: nothing is to be counted again */
 extern void count_before_claim(List *connections);
 extern void count_after_claim(List *connections);
 
