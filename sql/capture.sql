@@ -541,6 +541,41 @@ DELETE FROM leads2;
 SELECT count(*), count(DISTINCT source_id) AS sources FROM crm_sync_queue WHERE lead_id = '801';
 SELECT * FROM taken();
 
+-- A trigger on the log that writes leads: what it changes is queued once, and what led to it too.
+CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE public.leads SET colour = concat(colour, new.reason, ' ') WHERE id::text = new.lead_id;
+    INSERT INTO public.leads (id, user_id, phone, risk_score)
+    VALUES (new.lead_id::int + 1000, 'ann', '8015550731', 5) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER mark AFTER INSERT ON crm_sync_logs FOR EACH ROW EXECUTE FUNCTION mark();
+INSERT INTO leads (id, user_id, phone, risk_score)
+VALUES (731, 'ann', '8015550731', 50), (732, 'ann', '8015550732', 5), (733, 'bob', '8015550733', 5);
+SELECT * FROM taken();
+BEGIN;
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (734, 'bob', '8015550734', 5);
+SAVEPOINT s;
+DELETE FROM leads WHERE id = 734;
+RELEASE s;
+COMMIT;
+SELECT * FROM taken();
+SELECT id, user_id, colour FROM leads WHERE id BETWEEN 731 AND 734 OR id BETWEEN 1731 AND 1734 ORDER BY id;
+DROP TRIGGER mark ON crm_sync_logs;
+DROP FUNCTION mark;
+
+-- The queue with a column less and one more, between two rows of one session.
+BEGIN;
+ALTER TABLE crm_sync_queue ADD COLUMN first_one int, ADD COLUMN again text;
+UPDATE crm_sync_queue SET again = sync_type;
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (741, 'bob', '8015550741', 5);
+ALTER TABLE crm_sync_queue DROP COLUMN first_one;
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (742, 'bob', '8015550742', 5);
+SELECT * FROM taken();
+ROLLBACK;
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (743, 'bob', '8015550743', 5);
+SELECT * FROM taken();
+
 -- The trigger function by itself.
 SELECT echosync_capture();
 CREATE TABLE own (id int);

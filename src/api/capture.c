@@ -920,36 +920,56 @@ cancel_deleted(CaptureNote *set, int n)
 	SPI_finish();
 }
 
+/*
+ * Take the notes from number first on out of the buffer, before anything is done
+ * with them: what is done may write leads, and so note and flush (a trigger that
+ * somebody has put on the log, say).  The caller's memory context gets a child
+ * that they and what is made of them live in; it is deleted with them.
+ */
+static MemoryContext
+take_notes(int first, CaptureNote **set)
+{
+	MemoryContext context = notes_context;
+	int			n = n_notes - first;
+
+	n_notes = first;
+	if (first == 0)
+	{
+		*set = notes;
+		notes_context = NULL;
+		gone_noted = false;
+		MemoryContextSetParent(context, CurrentMemoryContext);
+		return context;
+	}
+	context = AllocSetContextCreate(CurrentMemoryContext, "echosync flush", ALLOCSET_DEFAULT_SIZES);
+	*set = MemoryContextAlloc(context, n * sizeof(CaptureNote));
+	memcpy(*set, notes + first, n * sizeof(CaptureNote));
+	return context;
+}
+
 /* Write the notes of the current nesting level. */
 static void
 capture_flush(void)
 {
 	int			level = GetCurrentTransactionNestLevel();
 	int			first = n_notes;
-	MemoryContext flush_context;
+	int			n;
+	CaptureNote *set;
+	MemoryContext context;
 	MemoryContext caller;
 
 	while (first > 0 && notes[first - 1].nest_level == level)
 		first--;
-	if (first == n_notes)
+	n = n_notes - first;
+	if (n == 0)
 		return;
-
-	flush_context = AllocSetContextCreate(CurrentMemoryContext, "echosync flush",
-										  ALLOCSET_DEFAULT_SIZES);
-	caller = MemoryContextSwitchTo(flush_context);
+	context = take_notes(first, &set);
+	caller = MemoryContextSwitchTo(context);
 	db_use_schema(notes_schema);
-	cancel_deleted(notes + first, n_notes - first);
-	queue_changed(notes + first, n_notes - first);
+	cancel_deleted(set, n);
+	queue_changed(set, n);
 	MemoryContextSwitchTo(caller);
-	MemoryContextDelete(flush_context);
-
-	n_notes = first;
-	if (n_notes == 0)
-	{
-		MemoryContextDelete(notes_context);
-		notes_context = NULL;
-		gone_noted = false;
-	}
+	MemoryContextDelete(context);
 }
 
 static CaptureCall *

@@ -69,10 +69,7 @@ lead_id_require(const char *lead_id)
 void
 enqueue_restart(Enqueue *enqueue)
 {
-	enqueue->queue = rowset_make(lengthof(queue_columns), queue_columns);
-	enqueue->refused = rowset_make(lengthof(refused_columns), refused_columns);
-	enqueue->sync_type_text = CStringGetTextDatum(enqueue->sync_type);
-	enqueue->last_id = enqueue->last_user_id = (Datum) 0;
+	enqueue->queue = enqueue->refused = NULL;
 }
 
 Enqueue *
@@ -83,8 +80,15 @@ enqueue_begin(const char *sync_type, int priority, int64 run_id)
 	enqueue->sync_type = sync_type;
 	enqueue->priority = priority;
 	enqueue->run_id = run_id;
-	enqueue_restart(enqueue);
 	return enqueue;
+}
+
+static void
+make_queue(Enqueue *enqueue)
+{
+	enqueue->queue = rowset_make(lengthof(queue_columns), queue_columns);
+	enqueue->sync_type_text = CStringGetTextDatum(enqueue->sync_type);
+	enqueue->last_id = enqueue->last_user_id = (Datum) 0;
 }
 
 /* Rows of a connection come together, mostly, and share what they have of it. */
@@ -107,7 +111,7 @@ LeadRefusal
 enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 			 int source_id, const LeadFacts *facts, Datum snapshot)
 {
-	RowSet	   *queue = enqueue->queue;
+	RowSet	   *queue;
 
 	lead_id_require(lead_id);
 	if (facts != NULL)
@@ -121,6 +125,9 @@ enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 			return refusal;
 		}
 	}
+	if (enqueue->queue == NULL)
+		make_queue(enqueue);
+	queue = enqueue->queue;
 	add_target(enqueue, target);
 	rowset_row(queue);
 	rowset_datum(queue, enqueue->last_id);
@@ -142,8 +149,11 @@ void
 enqueue_refuse(Enqueue *enqueue, const Target *target, const char *lead_id,
 			   LeadRefusal refusal)
 {
-	RowSet	   *refused = enqueue->refused;
+	RowSet	   *refused;
 
+	if (enqueue->refused == NULL)
+		enqueue->refused = rowset_make(lengthof(refused_columns), refused_columns);
+	refused = enqueue->refused;
 	rowset_row(refused);
 	rowset_uuid(refused, target->id);
 	rowset_text(refused, target->user_id);
@@ -176,8 +186,12 @@ enqueue_write(Enqueue *enqueue)
 {
 	SavedUser	saved;
 
-	queue_insert(enqueue->queue);
-	if (enqueue->refused->n_rows > 0)
+	if (enqueue->queue != NULL)
+	{
+		queue_insert(enqueue->queue);
+		note_queued(enqueue->queue);
+	}
+	if (enqueue->refused != NULL)
 	{
 		SPI_connect();
 		db_become_owner(&saved);
@@ -185,6 +199,5 @@ enqueue_write(Enqueue *enqueue)
 		db_restore_user(&saved);
 		SPI_finish();
 	}
-	note_queued(enqueue->queue);
 	enqueue_restart(enqueue);
 }

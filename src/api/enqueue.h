@@ -19,7 +19,7 @@ typedef struct Enqueue
 	const char *sync_type;		/* auto, manual, webhook */
 	int			priority;
 	int64		run_id;			/* 0: none */
-	RowSet	   *queue;
+	RowSet	   *queue;			/* NULL before the first row of each */
 	RowSet	   *refused;
 	Datum		sync_type_text; /* of the queue's rows, one for all */
 	Datum		last_id;		/* of the row before; 0: none */
@@ -47,10 +47,13 @@ extern LeadRefusal enqueue_lead(Enqueue *enqueue, const Target *target,
 extern void enqueue_refuse(Enqueue *enqueue, const Target *target,
 						   const char *lead_id, LeadRefusal refusal);
 
-/* Forget what has been gathered; what follows lives in the current context. */
+/*
+ * Forget what has been gathered, whose memory may be gone.  What follows lives
+ * in the context that is current when its first row comes.
+ */
 extern void enqueue_restart(Enqueue *enqueue);
 
-/* Write what has been gathered, note the wake-ups, and start afresh. */
+/* Write what has been gathered, note the wake-ups, and restart. */
 extern void enqueue_write(Enqueue *enqueue);
 
 #endif							/* ECHOSYNC_ENQUEUE_H */

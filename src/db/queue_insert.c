@@ -19,7 +19,7 @@
  */
 #define QUEUE_ID_BLOCK 100
 
-static const TableInsert queue = {
+static TableInsert queue = {
 	.table = "crm_sync_queue",
 	.sequence = "crm_sync_queue_id_seq",
 	.sequence_step = QUEUE_ID_BLOCK,
@@ -32,9 +32,6 @@ static const TableInsert queue = {
 void
 queue_insert(const RowSet *rows)
 {
-	if (rows->n_rows == 0)
-		return;
-
 	/*
 	 * The transaction id before the ids: the worker relies on it that a
 	 * transaction which has drawn an id is visible as running.

@@ -20,6 +20,7 @@
 #include "catalog/index.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -31,15 +32,14 @@
 /* Of fewer rows than this, the pages are better found where there is room. */
 #define BULK_ROWS 100
 
+static TableInsert *known = NULL;	/* whose layouts have been found */
+
 /* The table while rows are inserted. */
 typedef struct Insertion
 {
 	const TableInsert *target;
+	TableLayout layout;
 	Relation	rel;
-	Oid			sequence;
-	AttrNumber	of_set[ROWSET_MAX_COLUMNS];
-	AttrNumber	id;
-	AttrNumber	time;
 	TimestampTz now;
 	EState	   *estate;
 	ResultRelInfo *result;
@@ -85,28 +85,75 @@ needs_state(const ResultRelInfo *result)
 }
 
 static void
-find_columns(Insertion *insertion)
+layout_invalidate(Datum arg, Oid relid)
 {
-	const TableInsert *target = insertion->target;
-	AttrNumber	last = 0;
-
-	for (int i = 0; i < target->n_columns; i++)
-		last = insertion->of_set[i] = column_number(insertion->rel, target->columns[i], last);
-	if (target->sequence != NULL)
-		insertion->id = column_number(insertion->rel, "id", 0);
-	if (target->time_column != NULL)
-		insertion->time = column_number(insertion->rel, target->time_column, last);
+	for (TableInsert *target = known; target != NULL; target = target->next)
+	{
+		if (relid == InvalidOid || relid == target->layout.table || relid == target->layout.sequence)
+			target->layout.valid = false;
+	}
 }
 
 static void
-begin_insertion(Insertion *insertion, const TableInsert *target, int n_rows)
+know(TableInsert *target)
+{
+	if (known == NULL)
+		CacheRegisterRelcacheCallback(layout_invalidate, (Datum) 0);
+	for (TableInsert *other = known; other != NULL; other = other->next)
+	{
+		if (other == target)
+			return;
+	}
+	target->next = known;
+	known = target;
+}
+
+/* What changes while we look is looked for again the next time. */
+static void
+find_layout(TableInsert *target, Relation rel)
+{
+	TableLayout *layout = &target->layout;
+	AttrNumber	last = 0;
+
+	know(target);
+	memset(layout, 0, sizeof(TableLayout));
+	layout->valid = true;
+	layout->schema = db_schema_oid();
+	layout->table = RelationGetRelid(rel);
+	if (target->sequence != NULL)
+		layout->sequence = get_relname_relid(target->sequence, layout->schema);
+	for (int i = 0; i < target->n_columns; i++)
+		last = layout->of_set[i] = column_number(rel, target->columns[i], last);
+	if (target->sequence != NULL)
+		layout->id = column_number(rel, "id", 0);
+	if (target->time_column != NULL)
+		layout->time = column_number(rel, target->time_column, last);
+}
+
+/* Taking the lock may tell of a change. */
+static Relation
+open_target(TableInsert *target)
+{
+	Relation	rel = NULL;
+
+	if (target->layout.valid && target->layout.schema == db_schema_oid())
+		rel = try_table_open(target->layout.table, RowExclusiveLock);
+	if (rel != NULL && target->layout.valid)
+		return rel;
+	if (rel != NULL)
+		table_close(rel, NoLock);
+	rel = db_table_open(target->table, RowExclusiveLock);
+	find_layout(target, rel);
+	return rel;
+}
+
+static void
+begin_insertion(Insertion *insertion, TableInsert *target, int n_rows)
 {
 	memset(insertion, 0, sizeof(Insertion));
 	insertion->target = target;
-	insertion->rel = db_table_open(target->table, RowExclusiveLock);
-	find_columns(insertion);
-	if (target->sequence != NULL)
-		insertion->sequence = get_relname_relid(target->sequence, db_schema_oid());
+	insertion->rel = open_target(target);
+	insertion->layout = target->layout;
 	if (target->time_column != NULL)
 		insertion->now = GetCurrentTimestamp();
 	/* Not InitResultRelInfo: it copies triggers, which do not fire. */
@@ -137,12 +184,12 @@ draw_ids(const Insertion *insertion, int64 *ids, int n)
 	int			step = insertion->target->sequence_step;
 
 	memset(ids, 0, n * sizeof(int64));
-	if (insertion->sequence == InvalidOid)
+	if (insertion->layout.sequence == InvalidOid)
 		return;
 	for (int done = 0; done < n; done += step)
 	{
 		int			n_block = Min(step, n - done);
-		int64		last = nextval_internal(insertion->sequence, false);
+		int64		last = nextval_internal(insertion->layout.sequence, false);
 
 		for (int i = 0; i < n_block; i++)
 			ids[done + i] = last - n_block + 1 + i;
@@ -159,14 +206,16 @@ set_value(TupleTableSlot *slot, AttrNumber column, Datum value, bool isnull)
 static void
 fill_slot(const Insertion *insertion, TupleTableSlot *slot, const RowSet *rows, int row, int64 id)
 {
+	const TableLayout *layout = &insertion->layout;
+
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
 	for (int i = 0; i < rows->n_columns; i++)
-		set_value(slot, insertion->of_set[i], rows->values[i][row], rows->nulls[i][row]);
-	if (insertion->id != 0)
-		set_value(slot, insertion->id, Int64GetDatum(id), false);
-	if (insertion->time != 0)
-		set_value(slot, insertion->time, TimestampTzGetDatum(insertion->now), false);
+		set_value(slot, layout->of_set[i], rows->values[i][row], rows->nulls[i][row]);
+	if (layout->id != 0)
+		set_value(slot, layout->id, Int64GetDatum(id), false);
+	if (layout->time != 0)
+		set_value(slot, layout->time, TimestampTzGetDatum(insertion->now), false);
 	ExecStoreVirtualTuple(slot);
 }
 
@@ -211,16 +260,14 @@ insert_batch(const Insertion *insertion, TupleTableSlot **slots, int n)
 }
 
 void
-table_insert(const TableInsert *target, const RowSet *rows)
+table_insert(TableInsert *target, const RowSet *rows)
 {
 	int			n_slots = Min(rows->n_rows, INSERT_BATCH);
 	int64		ids[INSERT_BATCH];
 	Insertion	insertion;
 	TupleTableSlot **slots;
 
-	Assert(rows->n_columns == target->n_columns);
-	if (rows->n_rows == 0)
-		return;
+	Assert(rows->n_columns == target->n_columns && rows->n_rows > 0);
 	begin_insertion(&insertion, target, rows->n_rows);
 	slots = palloc(n_slots * sizeof(TupleTableSlot *));
 	for (int i = 0; i < n_slots; i++)

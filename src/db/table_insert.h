@@ -7,6 +7,18 @@
 
 #include "db/rowset.h"
 
+/* Where things are; kept until a change of the table or of its sequence. */
+typedef struct TableLayout
+{
+	bool		valid;
+	Oid			schema;
+	Oid			table;
+	Oid			sequence;
+	AttrNumber	of_set[ROWSET_MAX_COLUMNS];
+	AttrNumber	id;				/* 0: the set has it */
+	AttrNumber	time;			/* 0: none */
+} TableLayout;
+
 /* A table, and which of its columns those of a set are. */
 typedef struct TableInsert
 {
@@ -16,13 +28,16 @@ typedef struct TableInsert
 	const char *time_column;	/* gets the time of now; NULL: none */
 	int			n_columns;
 	const char *columns[ROWSET_MAX_COLUMNS];
+	TableLayout layout;			/* of table_insert.c; starts with zeroes */
+	struct TableInsert *next;
 } TableInsert;
 
 /*
- * Insert the rows; columns that the set has not are null.  Neither rights nor
+ * Insert the rows, of which there is one at least; columns that the set has not
+ * are null.  Neither rights nor
  * CHECKs are looked at, and no trigger fires.  Errors: a unique violation.
  */
-extern void table_insert(const TableInsert *target, const RowSet *rows);
+extern void table_insert(TableInsert *target, const RowSet *rows);
 
 /*
  * May rows be inserted so?  Not where somebody has added what the executor

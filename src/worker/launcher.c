@@ -174,6 +174,7 @@ slot_reserve(Oid database, int index)
 		slot->exit = WORKER_EXIT_UNKNOWN;
 		slot->started_at = GetCurrentTimestamp();
 		pg_atomic_write_u32(&slot->state, WORKER_STATE_STARTING);
+		shared_state->n_slots_used = Max(shared_state->n_slots_used, i + 1);
 		found = i;
 	}
 	LWLockRelease(shared_state->lock);

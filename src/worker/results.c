@@ -52,7 +52,7 @@ static Statement upsert_links = {
 };
 
 /* For leads that had none; the same columns. */
-static const TableInsert insert_links = {
+static TableInsert insert_links = {
 	.table = "crm_lead_links",
 	.n_columns = 12,
 	.columns = {"integration_id", "lead_id", "source_id", "user_id", "crm_record_id", "matched_by",
@@ -83,7 +83,7 @@ static Statement upsert_attempts = {
 };
 
 /* For leads of which nothing was remembered; the same columns. */
-static const TableInsert insert_attempts = {
+static TableInsert insert_attempts = {
 	.table = "crm_sync_attempts",
 	.n_columns = 11,
 	.columns = {"integration_id", "lead_id", "source_id", "attempts", "due_at", "intent_at", "error_code",
@@ -109,7 +109,7 @@ static Statement insert_logs_by_statement = {
 };
 
 /* The same, of an action and a status that the table allows. */
-static const TableInsert insert_logs = {
+static TableInsert insert_logs = {
 	.table = "crm_sync_logs",
 	.sequence = "crm_sync_logs_id_seq",
 	.sequence_step = 1,
@@ -716,7 +716,7 @@ forget_claims(int n)
  * in work), the group fails and is written by statements that know both cases.
  */
 static void
-insert_rows(const Results *results, const RowSet *set, const TableInsert *target, Statement *statement)
+insert_rows(const Results *results, const RowSet *set, TableInsert *target, Statement *statement)
 {
 	if (set->n_rows == 0)
 		return;

@@ -158,7 +158,7 @@ shared_wake_database(Oid database, const pg_uuid_t *integrations, int n, bool al
 	if (shared_state == NULL)
 		return;
 	LWLockAcquire(shared_state->lock, LW_SHARED);
-	for (int s = 0; s < SHARED_MAX_WORKERS; s++)
+	for (int s = 0; s < shared_state->n_slots_used; s++)
 	{
 		WorkerSlot *slot = &shared_state->slots[s];
 		bool		mine = all;
@@ -213,7 +213,7 @@ worker_attached(Oid database)
 	bool		found = false;
 
 	LWLockAcquire(shared_state->lock, LW_SHARED);
-	for (int i = 0; i < SHARED_MAX_WORKERS; i++)
+	for (int i = 0; i < shared_state->n_slots_used; i++)
 	{
 		if (shared_state->slots[i].database == database &&
 			shared_state->slots[i].latch != NULL)

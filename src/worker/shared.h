@@ -105,6 +105,8 @@ typedef struct SharedState
 	pg_atomic_uint64 suspect_until; /* see job_take_turn */
 	dsa_handle	budget_area;	/* of budget.c; 0: not made yet */
 	dsa_pointer budget_table;
+	int			n_slots_used;	/* slots from here on were never used: whoever looks
+								 * through them at each commit stops here */
 	WorkerSlot	slots[SHARED_MAX_WORKERS];
 } SharedState;
 
