@@ -188,6 +188,30 @@ SQL
 	$t->sql('DROP FUNCTION note_written(); DROP TABLE written');
 });
 
+# An application's way to show an agent what became of a lead.
+$t->behaviour('a trigger on the log that writes outcomes back to the leads', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->sql(<<'SQL');
+ALTER TABLE leads ADD COLUMN outcome text;
+CREATE FUNCTION public.write_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE public.leads SET outcome = concat_ws(', ', outcome, coalesce(NEW.reason, NEW.action)) WHERE id::text = NEW.lead_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER write_back AFTER INSERT ON crm_sync_logs FOR EACH ROW EXECUTE FUNCTION public.write_back();
+SQL
+	$t->leads($user, 3);
+	my $risky = $t->lead($user, risk_score => 90);
+	$t->drain($user);
+	$t->change_and_drain($user, $risky, first_name => 'Again');
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(3), 'the clean ones are there once');
+	is($t->sql("SELECT string_agg(outcome, '; ' ORDER BY id) FROM leads WHERE user_id = '$user->{id}'"),
+		'created; created; created; risk_above_limit, risk_above_limit', 'each lead says what became of it');
+	is($t->sql("SELECT count(*) FROM crm_sync_logs WHERE user_id = '$user->{id}'"), '5', 'nothing was done twice');
+	$t->sql('DROP TRIGGER write_back ON crm_sync_logs; DROP FUNCTION public.write_back(); ALTER TABLE leads DROP COLUMN outcome');
+});
+
 # ------------------------------------------------------------------------
 # Memory
 # ------------------------------------------------------------------------
