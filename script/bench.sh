@@ -50,6 +50,7 @@ mkdir "$SANDBOX/bench"
 compile crm -lssl -lcrypto
 compile load -lcurl
 compile inserter -lpq
+compile alternate -lpq -pthread
 find_nginx
 sandbox_start_fakes
 chmod 755 "$SANDBOX"

@@ -124,6 +124,20 @@ BEGIN
 END
 $$;
 SELECT * FROM taken();
+-- Just before the commit a trigger on the log writes leads, and so on until nothing is noted any more.
+CREATE FUNCTION next_one() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.leads_ann (id, user_id, phone, risk_score)
+    SELECT new.lead_id::int + 1, 'ann', '8015550160', CASE WHEN new.lead_id::int < 158 THEN 50 ELSE 5 END ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER next_one AFTER INSERT ON crm_sync_logs FOR EACH ROW EXECUTE FUNCTION next_one();
+INSERT INTO leads_ann (id, user_id, phone, risk_score) VALUES (156, 'ann', '8015550156', 50);
+DROP TRIGGER next_one ON crm_sync_logs;
+DROP FUNCTION next_one;
+SELECT * FROM taken();
+DELETE FROM leads WHERE id BETWEEN 156 AND 160;
+SELECT * FROM taken();
 -- In and out again within one transaction: what is queued the worker finds gone.
 BEGIN;
 INSERT INTO leads_bob (id, user_id, phone, risk_score) VALUES (55, 'bob', '8015550155', 5);
@@ -307,10 +321,16 @@ SET LOCAL echosync.user_id = 'somebody';
 COMMIT;
 RESET ROLE;
 SELECT * FROM taken();
-DROP SCHEMA shop CASCADE;
 
+-- A transaction that drops the extension keeps its leads.
+BEGIN;
+INSERT INTO shop.parted_bob VALUES (4, 'bob', '8015550104', 5);
+DROP EXTENSION echosync;
+COMMIT;
+SELECT id, user_id FROM shop.parted WHERE id = 4;
+
+DROP SCHEMA shop CASCADE;
 DROP TABLE leads;
 DROP FUNCTION taken;
-DROP EXTENSION echosync;
 DROP OWNED BY regress_echosync_owner, regress_echosync_app;
 DROP ROLE regress_echosync_owner, regress_echosync_app;

@@ -1013,6 +1013,23 @@ echosync_capture(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(NULL);
 }
 
+/*
+ * A flush may write leads, see take_notes.  Where this transaction has dropped
+ * the extension, nobody wants to know any more.
+ */
+static void
+capture_before_commit(void)
+{
+	while (n_notes > 0)
+	{
+		if (!OidIsValid(get_relname_relid("crm_sync_queue", notes_schema)))
+			return;
+		PushActiveSnapshot(GetTransactionSnapshot());
+		capture_flush();
+		PopActiveSnapshot();
+	}
+}
+
 static void
 capture_at_transaction_end(XactEvent event, void *arg)
 {
@@ -1020,12 +1037,7 @@ capture_at_transaction_end(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			if (n_notes > 0)
-			{
-				PushActiveSnapshot(GetTransactionSnapshot());
-				capture_flush();
-				PopActiveSnapshot();
-			}
+			capture_before_commit();
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_COMMIT:

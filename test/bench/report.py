@@ -20,6 +20,10 @@ def spread(values):
     return "%.2f to %.2f" % (min(values), max(values))
 
 
+def middle_half(values):
+    return "%.2f to %.2f" % (rank(values, 25), rank(values, 75))
+
+
 class Report:
     """What was measured: shown as it comes, kept in a file.  Curves go beside the file."""
 

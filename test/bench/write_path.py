@@ -16,9 +16,9 @@ import lab
 import report as numbers
 
 ROWS = lab.size("BULK_LEADS", 100000, 5000)
-SECONDS = lab.size("INSERT_SECONDS", 1, 1)
-SINGLE_RUNS = 6 * lab.RUNS + 1    # short and many: what else the machine does falls on both sides of a ratio alike
-BULK_RUNS = SINGLE_RUNS
+TURN_MS = lab.size("TURN_MS", 250, 100)
+PAIRS = 48 * lab.RUNS             # short and many: what else the machine does falls on both sides of a ratio alike
+BULK_RUNS = 12 * lab.RUNS + 1
 CLIENTS = lab.size("CLIENTS", lab.CORES, lab.CORES)
 COLUMNS = "phone_number, first_name, last_name, email, address, city, state, zip_code, risk_score, tags"
 SOURCE = """CREATE TABLE source AS
@@ -46,34 +46,29 @@ def empty(session):
 
 # ---- 1: single rows ----
 
-def pgbench(table, commit):
-    """Transactions a second of single-row INSERTs, prepared."""
-    script = lab.SANDBOX + "/bench/insert.sql"
-    with open(script, "w", encoding="ascii") as file:
-        file.write("\\set n random(2000000, 9999999)\n"
-                   "INSERT INTO %s (user_id, %s) VALUES ('%s', '801' || :n::int, 'Dana', 'Holt', 'dana@example.com',"
-                   " '1 Main St', 'Salt Lake City', 'UT', '84101', 5, '{Buyer}');\n"
-                   % (table, COLUMNS, app.user_id(1)))
-    result = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", str(CLIENTS), "-T", str(SECONDS),
-                             "-f", script, "bench_write"], capture_output=True, text=True, check=True,
-                            env=dict(lab.os.environ, PGOPTIONS="-c synchronous_commit=" + commit))
-    return float(lab.re.search(r"tps = ([\d.]+)", result.stdout).group(1))
+def insert_one(table):
+    return ("INSERT INTO %s (user_id, %s) VALUES ('%s', '801' || (2000000 + random() * 7999999)::int, 'Dana', 'Holt',"
+            " 'dana@example.com', '1 Main St', 'Salt Lake City', 'UT', '84101', 5, '{Buyer}')" % (table, COLUMNS, app.user_id(1)))
+
+
+def by_turns(commit):
+    """Transactions a second of single-row INSERTs, prepared: a list of each table's, turn by turn."""
+    output = subprocess.run([lab.program("alternate"), "dbname=bench_write options='-c synchronous_commit=%s'" % commit,
+                             str(CLIENTS), str(TURN_MS), str(PAIRS), insert_one("plain"), insert_one("leads")],
+                            capture_output=True, text=True, check=True).stdout
+    return zip(*[map(float, line.split()) for line in output.splitlines()])
 
 
 def single_rows(report):
     session = prepare()
     for commit, target in (("off", 0.75), ("on", 0.95)):
-        tps = {"plain": [], "leads": []}
-        for run in range(SINGLE_RUNS):
-            for table in ("plain", "leads") if run % 2 == 0 else ("leads", "plain"):
-                empty(session)
-                tps[table].append(pgbench(table, commit))
-        ratio = numbers.median(numbers.ratios(tps["leads"], tps["plain"]))
-        report.result("1", "single-row INSERT, tps attached / not, synchronous_commit=%s" % commit, "%.2f" % ratio,
-                      ratio >= target, ">= %.2f" % target)
-        report.say("      %d clients; not attached %.0f tps, attached %.0f tps; ratios %s" % (
-            CLIENTS, numbers.median(tps["plain"]), numbers.median(tps["leads"]),
-            numbers.spread(numbers.ratios(tps["leads"], tps["plain"]))))
+        empty(session)
+        plain, leads = by_turns(commit)
+        ratios = numbers.ratios(leads, plain)
+        report.result("1", "single-row INSERT, tps attached / not, synchronous_commit=%s" % commit, "%.2f" % numbers.median(ratios),
+                      numbers.median(ratios) >= target, ">= %.2f" % target)
+        report.say("      %d clients; not attached %.0f tps, attached %.0f tps; %d pairs of %d ms each, half of their ratios %s" % (
+            CLIENTS, numbers.median(plain), numbers.median(leads), PAIRS, TURN_MS, numbers.middle_half(ratios)))
     finish(session)
 
 
