@@ -27,6 +27,7 @@
 #include "worker/mailbox.h"
 #include "worker/shared.h"
 #include "worker/wait_event.h"
+#include "worker/worker.h"
 
 #define MAILBOX_SLOTS 16		/* at most 32: a bit each */
 #define MAILBOX_WORKER_WAIT_MS 5000
@@ -188,6 +189,18 @@ mailbox_wait(uint32 mask, TimestampTz deadline)
 	}
 }
 
+/* What somebody's trigger on our tables calls, the worker runs: it would wait for itself. */
+static void
+refuse_worker(void)
+{
+	if (worker != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("echosync's worker cannot ask itself"),
+				 errdetail("Triggers on the tables of echosync run in the worker, which alone speaks to CRMs."),
+				 errhint("Let the trigger NOTIFY a session, and call the function there.")));
+}
+
 void
 mailbox_try_all(const MailRequest *requests, MailReply *replies, MailOutcome *outcomes, int n,
 				int timeout_ms)
@@ -198,6 +211,7 @@ mailbox_try_all(const MailRequest *requests, MailReply *replies, MailOutcome *ou
 	volatile uint32 mask = 0;	/* survives the longjmp of an ERROR */
 
 	Assert(n <= MAILBOX_SLOTS);
+	refuse_worker();
 	for (int i = 0; i < n; i++)
 		outcomes[i] = MAIL_NO_WORKER;
 	if (shared_state == NULL ||

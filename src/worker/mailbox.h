@@ -65,8 +65,9 @@ typedef enum MailOutcome
 } MailOutcome;
 
 /*
- * Ask and wait, for timeout_ms or without end (-1).  ERROR on interrupts only;
- * the slot is wiped on every path out.  The caller wipes request and reply.
+ * Ask and wait, for timeout_ms or without end (-1).  ERROR on interrupts, and in
+ * the worker itself; the slot is wiped on every path out.  The caller wipes
+ * request and reply.
  */
 extern MailOutcome mailbox_try(const MailRequest *request, MailReply *reply, int timeout_ms);
 

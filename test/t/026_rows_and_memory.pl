@@ -212,6 +212,29 @@ SQL
 	$t->sql('DROP TRIGGER write_back ON crm_sync_logs; DROP FUNCTION public.write_back(); ALTER TABLE leads DROP COLUMN outcome');
 });
 
+$t->behaviour('a trigger that asks the CRM, in the worker itself, or fails, holds up its own leads only', sub {
+	my ($user, $other) = map { $t->user(lofty => 1) } 1 .. 2;
+
+	$t->sql(<<"SQL");
+CREATE FUNCTION public.ask() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+    IF NEW.user_id = '$user->{id}' THEN PERFORM public.echosync_test_connection(NEW.integration_id); END IF;
+    RETURN NULL;
+END \$\$;
+CREATE TRIGGER ask AFTER INSERT ON crm_sync_logs FOR EACH ROW EXECUTE FUNCTION public.ask();
+SQL
+	$t->leads($user, 3);
+	$t->wait_until('the worker has met it', sub { $t->sql('SELECT last_error FROM echosync_workers') =~ /recording results: SQLSTATE 55006/ });
+	my $began = time;
+	$t->leads($other, 3);
+	$t->drain($other);
+	cmp_ok(time - $began, '<', 3, "another tenant's leads are sent meanwhile");
+	is($t->queued($user, 'lofty'), 3, 'the leads that it holds up are still queued');
+	$t->sql('DROP TRIGGER ask ON crm_sync_logs; DROP FUNCTION public.ask()');
+	$t->drain($user);
+	is_deeply($t->tally($_, 'lofty'), $t->all_once(3), 'in the end all are there once') for $user, $other;
+});
+
 # ------------------------------------------------------------------------
 # Memory
 # ------------------------------------------------------------------------
