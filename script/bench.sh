@@ -2,7 +2,7 @@
 # How fast is it?  Each number against something of the same run, on a
 # throwaway cluster with an optimised build.
 #
-#   make bench                          all rows, about 20 minutes on two cores
+#   make bench                          all rows, about 40 minutes on two cores
 #   make bench ROWS="2 2b"              these rows only: 1 2 2b 3 4 5 6 7 8 churn
 #   make bench ROWS=profile             where the time goes, by perf (linux-perf)
 #   make bench QUICK=1                  small sizes: does the bench itself work?

@@ -108,6 +108,12 @@ know(TableInsert *target)
 	known = target;
 }
 
+static bool
+is_plain_table(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_RELATION;
+}
+
 /* What changes while we look is looked for again the next time. */
 static void
 find_layout(TableInsert *target, Relation rel)
@@ -115,6 +121,11 @@ find_layout(TableInsert *target, Relation rel)
 	TableLayout *layout = &target->layout;
 	AttrNumber	last = 0;
 
+	if (!is_plain_table(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a plain table", RelationGetRelationName(rel)),
+				 errhint("echosync's own tables cannot be partitioned, nor replaced by views.")));
 	know(target);
 	memset(layout, 0, sizeof(TableLayout));
 	layout->valid = true;
@@ -293,7 +304,7 @@ table_insert_suffices(const TableInsert *target)
 {
 	Relation	rel = db_table_open(target->table, RowExclusiveLock);
 	int			n_columns = target->n_columns + (target->sequence != NULL) + (target->time_column != NULL);
-	bool		suffices = rel->trigdesc == NULL && rel->rd_rules == NULL &&
+	bool		suffices = is_plain_table(rel) && rel->trigdesc == NULL && rel->rd_rules == NULL &&
 		RelationGetNumberOfAttributes(rel) == n_columns;
 
 	table_close(rel, NoLock);
