@@ -573,6 +573,14 @@ ALTER TABLE crm_sync_queue DROP COLUMN first_one;
 INSERT INTO leads (id, user_id, phone, risk_score) VALUES (742, 'bob', '8015550742', 5);
 SELECT * FROM taken();
 ROLLBACK;
+-- Without one that is needed: an error, and the same one again.
+BEGIN;
+ALTER TABLE crm_sync_queue RENAME COLUMN snapshot TO picture;
+SAVEPOINT s;
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (743, 'bob', '8015550743', 5);
+ROLLBACK TO s;
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (743, 'bob', '8015550743', 5);
+ROLLBACK;
 INSERT INTO leads (id, user_id, phone, risk_score) VALUES (743, 'bob', '8015550743', 5);
 SELECT * FROM taken();
 

@@ -33,6 +33,7 @@
 #define BULK_ROWS 100
 
 static TableInsert *known = NULL;	/* whose layouts have been found */
+static uint64 n_changes = 0;	/* that have been told of */
 
 /* The table while rows are inserted. */
 typedef struct Insertion
@@ -87,6 +88,7 @@ needs_state(const ResultRelInfo *result)
 static void
 layout_invalidate(Datum arg, Oid relid)
 {
+	n_changes++;
 	for (TableInsert *target = known; target != NULL; target = target->next)
 	{
 		if (relid == InvalidOid || relid == target->layout.table || relid == target->layout.sequence)
@@ -118,8 +120,9 @@ is_plain_table(Relation rel)
 static void
 find_layout(TableInsert *target, Relation rel)
 {
-	TableLayout *layout = &target->layout;
+	TableLayout layout = {0};
 	AttrNumber	last = 0;
+	uint64		changes = n_changes;
 
 	if (!is_plain_table(rel))
 		ereport(ERROR,
@@ -127,18 +130,18 @@ find_layout(TableInsert *target, Relation rel)
 				 errmsg("\"%s\" is not a plain table", RelationGetRelationName(rel)),
 				 errhint("echosync's own tables cannot be partitioned, nor replaced by views.")));
 	know(target);
-	memset(layout, 0, sizeof(TableLayout));
-	layout->valid = true;
-	layout->schema = db_schema_oid();
-	layout->table = RelationGetRelid(rel);
+	layout.schema = db_schema_oid();
+	layout.table = RelationGetRelid(rel);
 	if (target->sequence != NULL)
-		layout->sequence = get_relname_relid(target->sequence, layout->schema);
+		layout.sequence = get_relname_relid(target->sequence, layout.schema);
 	for (int i = 0; i < target->n_columns; i++)
-		last = layout->of_set[i] = column_number(rel, target->columns[i], last);
+		last = layout.of_set[i] = column_number(rel, target->columns[i], last);
 	if (target->sequence != NULL)
-		layout->id = column_number(rel, "id", 0);
+		layout.id = column_number(rel, "id", 0);
 	if (target->time_column != NULL)
-		layout->time = column_number(rel, target->time_column, last);
+		layout.time = column_number(rel, target->time_column, last);
+	layout.valid = changes == n_changes;
+	target->layout = layout;
 }
 
 /* Taking the lock may tell of a change. */

@@ -34,8 +34,8 @@ typedef struct TableInsert
 
 /*
  * Insert the rows, of which there is one at least; columns that the set has not
- * are null.  Neither rights nor
- * CHECKs are looked at, and no trigger fires.  Errors: a unique violation.
+ * are null.  Neither rights nor CHECKs are looked at, and no trigger fires.
+ * Errors: a unique violation, a table that is not ours any more.
  */
 extern void table_insert(TableInsert *target, const RowSet *rows);
 
