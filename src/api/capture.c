@@ -1022,7 +1022,7 @@ capture_before_commit(void)
 {
 	while (n_notes > 0)
 	{
-		if (!OidIsValid(get_relname_relid("crm_sync_queue", notes_schema)))
+		if (!OidIsValid(db_extension_schema()))
 			return;
 		PushActiveSnapshot(GetTransactionSnapshot());
 		capture_flush();

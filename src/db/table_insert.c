@@ -39,7 +39,6 @@ static uint64 n_changes = 0;	/* that have been told of */
 typedef struct Insertion
 {
 	const TableInsert *target;
-	TableLayout layout;
 	Relation	rel;
 	TimestampTz now;
 	EState	   *estate;
@@ -167,7 +166,6 @@ begin_insertion(Insertion *insertion, TableInsert *target, int n_rows)
 	memset(insertion, 0, sizeof(Insertion));
 	insertion->target = target;
 	insertion->rel = open_target(target);
-	insertion->layout = target->layout;
 	if (target->time_column != NULL)
 		insertion->now = GetCurrentTimestamp();
 	/* Not InitResultRelInfo: it copies triggers, which do not fire. */
@@ -195,15 +193,16 @@ end_insertion(Insertion *insertion)
 static void
 draw_ids(const Insertion *insertion, int64 *ids, int n)
 {
+	Oid			sequence = insertion->target->layout.sequence;
 	int			step = insertion->target->sequence_step;
 
 	memset(ids, 0, n * sizeof(int64));
-	if (insertion->layout.sequence == InvalidOid)
+	if (sequence == InvalidOid)
 		return;
 	for (int done = 0; done < n; done += step)
 	{
 		int			n_block = Min(step, n - done);
-		int64		last = nextval_internal(insertion->layout.sequence, false);
+		int64		last = nextval_internal(sequence, false);
 
 		for (int i = 0; i < n_block; i++)
 			ids[done + i] = last - n_block + 1 + i;
@@ -220,7 +219,7 @@ set_value(TupleTableSlot *slot, AttrNumber column, Datum value, bool isnull)
 static void
 fill_slot(const Insertion *insertion, TupleTableSlot *slot, const RowSet *rows, int row, int64 id)
 {
-	const TableLayout *layout = &insertion->layout;
+	const TableLayout *layout = &insertion->target->layout;
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));

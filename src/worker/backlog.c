@@ -70,7 +70,6 @@ static HTAB *backlog_table = NULL;
 
 /* By backend: the transaction that commits with notes; 0: none. */
 static pg_atomic_uint32 *committing = NULL;
-static bool announced = false;	/* is this backend's there? */
 
 /* Notes of the current transaction, in its memory context. */
 static BacklogNote *notes = NULL;
@@ -217,7 +216,6 @@ static void
 backlog_announce(TransactionId xid)
 {
 	pg_atomic_write_u32(&committing[MyProc - ProcGlobal->allProcs], xid);
-	announced = TransactionIdIsValid(xid);
 }
 
 bool
@@ -242,7 +240,7 @@ backlog_transaction_end(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			if (n_notes > 0 && backlog_table != NULL)
+			if (n_notes > 0)
 				backlog_announce(GetTopTransactionIdIfAny());
 			return;
 		case XACT_EVENT_COMMIT:
@@ -262,7 +260,7 @@ backlog_transaction_end(XactEvent event, void *arg)
 		default:
 			return;
 	}
-	if (announced)
+	if (n_notes > 0)
 		backlog_announce(InvalidTransactionId);
 	notes = NULL;
 	n_notes = notes_capacity = 0;

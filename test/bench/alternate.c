@@ -12,13 +12,11 @@
  * of the second.
  */
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <libpq-fe.h>
-
 #include "clock.h"
+#include "session.h"
 
 static const char *const names[2] = {"first", "second"};
 
@@ -36,17 +34,6 @@ typedef struct Client
 	double		ended;
 } Client;
 
-static void
-check(PGconn *connection, PGresult *result)
-{
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-	{
-		fprintf(stderr, "%s", PQerrorMessage(connection));
-		exit(1);
-	}
-	PQclear(result);
-}
-
 static int
 statement_of(int turn)
 {
@@ -56,14 +43,9 @@ statement_of(int turn)
 static void
 open_connection(Client *client)
 {
-	client->connection = PQconnectdb(connection_string);
-	if (PQstatus(client->connection) != CONNECTION_OK)
-	{
-		fprintf(stderr, "%s", PQerrorMessage(client->connection));
-		exit(1);
-	}
+	client->connection = session_open(connection_string);
 	for (int i = 0; i < 2; i++)
-		check(client->connection, PQprepare(client->connection, names[i], statements[i], 0, NULL));
+		session_check(client->connection, PQprepare(client->connection, names[i], statements[i], 0, NULL));
 }
 
 /* Between the two barriers of a turn the main thread notes the time, after them the counts. */
@@ -82,7 +64,7 @@ client_main(void *arg)
 		end = clock_seconds(CLOCK_MONOTONIC) + turn_seconds;
 		do
 		{
-			check(client->connection, PQexecPrepared(client->connection, name, 0, NULL, NULL, NULL, 0));
+			session_check(client->connection, PQexecPrepared(client->connection, name, 0, NULL, NULL, NULL, 0));
 			client->done++;
 			client->ended = clock_seconds(CLOCK_MONOTONIC);
 		} while (client->ended < end);

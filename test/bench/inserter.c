@@ -10,25 +10,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <libpq-fe.h>
-
 #include "clock.h"
-
-static void
-check(PGconn *connection, PGresult *result)
-{
-	ExecStatusType status = PQresultStatus(result);
-
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-	{
-		fprintf(stderr, "%s", PQerrorMessage(connection));
-		exit(1);
-	}
-	PQclear(result);
-}
+#include "session.h"
 
 int
 main(int argc, char **argv)
@@ -43,18 +28,13 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: inserter CONNECTION USER FIRST_PHONE COUNT GAP_US\n");
 		return 2;
 	}
-	connection = PQconnectdb(argv[1]);
-	if (PQstatus(connection) != CONNECTION_OK)
-	{
-		fprintf(stderr, "%s", PQerrorMessage(connection));
-		return 1;
-	}
+	connection = session_open(argv[1]);
 	first = atol(argv[3]);
 	count = atol(argv[4]);
 	gap = (useconds_t) atol(argv[5]);
-	check(connection, PQprepare(connection, "lead",
-								"INSERT INTO leads (user_id, phone_number, first_name, risk_score)"
-								" VALUES ($1, $2, 'Latency', 5)", 2, NULL));
+	session_check(connection, PQprepare(connection, "lead",
+										"INSERT INTO leads (user_id, phone_number, first_name, risk_score)"
+										" VALUES ($1, $2, 'Latency', 5)", 2, NULL));
 	for (long i = 0; i < count; i++)
 	{
 		char		phone[32];
@@ -63,10 +43,10 @@ main(int argc, char **argv)
 					after;
 
 		snprintf(phone, sizeof(phone), "%ld", first + i);
-		check(connection, PQexec(connection, "BEGIN"));
-		check(connection, PQexecPrepared(connection, "lead", 2, values, NULL, NULL, 0));
+		session_check(connection, PQexec(connection, "BEGIN"));
+		session_check(connection, PQexecPrepared(connection, "lead", 2, values, NULL, NULL, 0));
 		before = clock_seconds(CLOCK_REALTIME);
-		check(connection, PQexec(connection, "COMMIT"));
+		session_check(connection, PQexec(connection, "COMMIT"));
 		after = clock_seconds(CLOCK_REALTIME);
 		printf("%s %.6f %.6f\n", phone, before, after);
 		usleep(gap);
