@@ -108,6 +108,14 @@ add_target(Enqueue *enqueue, const Target *target)
 }
 
 LeadRefusal
+enqueue_refusal(const Target *target, const LeadFacts *facts)
+{
+	bool		flags = target->provider != NULL && target->provider->flags_records;
+
+	return lead_refusal(facts, target->settings, flags);
+}
+
+LeadRefusal
 enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 			 int source_id, const LeadFacts *facts, Datum snapshot)
 {
@@ -116,8 +124,7 @@ enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 	lead_id_require(lead_id);
 	if (facts != NULL)
 	{
-		bool		flags = target->provider != NULL && target->provider->flags_records;
-		LeadRefusal refusal = lead_refusal(facts, target->settings, flags);
+		LeadRefusal refusal = enqueue_refusal(target, facts);
 
 		if (refusal != REFUSAL_NONE)
 		{

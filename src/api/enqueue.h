@@ -34,6 +34,9 @@ extern Enqueue *enqueue_begin(const char *sync_type, int priority, int64 run_id)
 extern bool lead_id_fits(const char *lead_id);
 extern void lead_id_require(const char *lead_id);
 
+/* What the rule says for this connection. */
+extern LeadRefusal enqueue_refusal(const Target *target, const LeadFacts *facts);
+
 /*
  * Queue a lead for a connection, or note the refusal.  facts NULL: not known
  * here, the worker decides.  snapshot: jsonb or 0.  ERROR for an id that is

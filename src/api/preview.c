@@ -39,7 +39,7 @@ PG_FUNCTION_INFO_V1(echosync_preview);
 #define PREVIEW_MAX_STEPS 20
 
 static Statement find_integration = {
-	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings"
+	.sql = "SELECT (i).id, (i).user_id, (i).crm_type, (i).settings, (i).crm_account"
 	" FROM @schema@.echosync_find_integration($1) AS i",
 	.nargs = 1,
 	.argtypes = {UUIDOID}
@@ -47,20 +47,22 @@ static Statement find_integration = {
 
 static Statement select_link = {
 	.sql = "SELECT " LINK_COLUMNS " FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = $1 AND l.lead_id = $2 AND l.source_id = $3",
-	.nargs = 3,
-	.argtypes = {UUIDOID, TEXTOID, INT4OID}
+	" WHERE l.integration_id = $1 AND l.lead_id = $2 AND l.source_id = $3 AND " LINK_OF_ACCOUNT("$4")
+	" ORDER BY l.crm_account NULLS LAST LIMIT 1",
+	.nargs = 4,
+	.argtypes = {UUIDOID, TEXTOID, INT4OID, TEXTOID}
 };
 
 /* As the worker looks (read.c): records of other leads of the connection. */
 static Statement select_known = {
-	.sql = "SELECT p.crm_record_id, p.lead_id, p.payload_hash, e.crm_record_id, e.lead_id FROM (SELECT) one"
-	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id, l.payload_hash FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = $1 AND l.phone_hash = $2 ORDER BY l.created_at LIMIT 1) p ON true"
+	.sql = "SELECT p.crm_record_id, p.lead_id, p.payload_hash, e.crm_record_id, e.lead_id, p.matched_by = 'created'"
+	" FROM (SELECT) one"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id, l.payload_hash, l.matched_by FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = $1 AND " LINK_OF_ACCOUNT("$4") " AND " LINK_KNOWN_BY_PHONE("$2") ") p ON true"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = $1 AND l.email_hash = $3 ORDER BY l.created_at LIMIT 1) e ON true",
-	.nargs = 3,
-	.argtypes = {UUIDOID, BYTEAOID, BYTEAOID}
+	" WHERE l.integration_id = $1 AND " LINK_OF_ACCOUNT("$4") " AND " LINK_KNOWN_BY_EMAIL("$3") ") e ON true",
+	.nargs = 4,
+	.argtypes = {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID}
 };
 
 static Statement select_snapshot = {
@@ -90,7 +92,7 @@ assume_custom_fields(CrmConnection *connection)
 }
 
 static void
-load_connection(CrmConnection *connection, Datum id, char **user_id)
+load_connection(CrmConnection *connection, Datum id, char **user_id, char **account)
 {
 	bool		isnull;
 
@@ -98,7 +100,12 @@ load_connection(CrmConnection *connection, Datum id, char **user_id)
 	strlcpy(connection->integration_id, spi_text(0, 1), sizeof(connection->integration_id));
 	*user_id = spi_text(0, 2);
 	connection->provider = crm_provider_by_type(spi_text(0, 3));
+	if (connection->provider == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("CRM type \"%s\" is not known to this version of echosync", spi_text(0, 3))));
 	connection->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(0, 4, &isnull)));
+	*account = link_account(spi_text(0, 5));
 	connection->context = CurrentMemoryContext;
 	connection->provider->configure(connection);
 	assume_custom_fields(connection);
@@ -180,14 +187,17 @@ load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
 }
 
 static void
-load_link(CrmSession *session, Datum id, const char *lead_id, int source_id)
+load_link(CrmSession *session, Datum id, const char *lead_id, int source_id, const char *account)
 {
-	Datum		values[3];
+	Datum		values[4];
+	char		nulls[5] = "    ";
 
 	values[0] = id;
 	values[1] = CStringGetTextDatum(lead_id);
 	values[2] = Int32GetDatum(source_id);
-	statement_execute(&select_link, values, NULL, true, 1);
+	values[3] = account ? CStringGetTextDatum(account) : (Datum) 0;
+	nulls[3] = account ? ' ' : 'n';
+	statement_execute(&select_link, values, nulls, true, 1);
 	if (SPI_processed == 1)
 		link_from_row(0, 1, &session->link);
 }
@@ -216,22 +226,24 @@ key_hash(const CrmSession *session, char kind, const char *key, char *isnull)
 
 /* A record that was written for another lead with the same phone or e-mail. */
 static char *
-find_known(CrmSession *session, Datum id)
+find_known(CrmSession *session, Datum id, const char *account)
 {
-	Datum		values[3] = {id};
-	char		nulls[3] = {' '};
+	Datum		values[4] = {id};
+	char		nulls[5] = "    ";
 	char	   *by_phone;
 	char	   *by_email;
 
 	values[1] = key_hash(session, 'p', session->lead->phone_key, &nulls[1]);
 	values[2] = key_hash(session, 'e', session->lead->email, &nulls[2]);
+	values[3] = account ? CStringGetTextDatum(account) : (Datum) 0;
+	nulls[3] = account ? ' ' : 'n';
 	statement_execute(&select_known, values, nulls, true, 1);
 	by_phone = spi_text(0, 1);
 	by_email = spi_text(0, 4);
 	if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
 		return psprintf("not linked: lead %s has its phone number and lead %s its e-mail address, and they are two records; the CRM's search decides",
 						spi_text(0, 2), spi_text(0, 5));
-	if (by_phone == NULL && by_email == NULL)
+	if (by_email == NULL && (by_phone == NULL || !spi_bool(0, 6)))
 		return "not linked: the CRM is searched; one person found is updated, several leave it ambiguous_match, nobody: created";
 	session->local_match = by_email ? by_email : by_phone;
 	session->local_match_kind = by_email ? CRM_MATCH_EMAIL :
@@ -319,7 +331,7 @@ play_crm(CrmSession *session)
 }
 
 static void
-run_session(ReturnSetInfo *result, CrmSession *session, Datum id)
+run_session(ReturnSetInfo *result, CrmSession *session, Datum id, const char *account)
 {
 	LeadFacts	facts = lead_facts(session->lead);
 	LeadRefusal refusal = lead_refusal(&facts, session->connection->settings,
@@ -336,7 +348,7 @@ run_session(ReturnSetInfo *result, CrmSession *session, Datum id)
 	else
 	{
 		if (linked.record_id == NULL)
-			match = find_known(session, id);
+			match = find_known(session, id, account);
 		action = session->connection->provider->begin(session);
 	}
 	while (action == CRM_ACTION_SEND && step <= PREVIEW_MAX_STEPS)
@@ -358,6 +370,7 @@ echosync_preview(PG_FUNCTION_ARGS)
 	CrmConnection connection = {0};
 	CrmSession	session = {0};
 	char	   *user_id;
+	char	   *account;
 	char	   *lead_id;
 	int			source_id;
 
@@ -369,14 +382,14 @@ echosync_preview(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	db_use_extension();
-	load_connection(&connection, PG_GETARG_DATUM(0), &user_id);
+	load_connection(&connection, PG_GETARG_DATUM(0), &user_id, &account);
 	session.context = CurrentMemoryContext;
 	session.task = CRM_TASK_SYNC;
 	session.connection = &connection;
 	session.now = GetCurrentTimestamp();
 	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id, &source_id);
-	load_link(&session, PG_GETARG_DATUM(0), lead_id, source_id);
-	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session, PG_GETARG_DATUM(0));
+	load_link(&session, PG_GETARG_DATUM(0), lead_id, source_id, account);
+	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session, PG_GETARG_DATUM(0), account);
 	SPI_finish();
 	return (Datum) 0;
 }

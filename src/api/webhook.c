@@ -198,6 +198,21 @@ read_source(const LeadSource *source, void *arg)
 	SPI_cursor_close(portal);
 }
 
+/*
+ * A lead that is in no table is queued whatever the rule says: the newest word
+ * of it counts, and the worker refuses by it what older ones would still send.
+ * The answer tells what the rule says now.
+ */
+static void
+queue_snapshot(Enqueue *enqueue, const Target *target, const WebhookLead *lead, const LeadFacts *facts)
+{
+	(void) enqueue_lead(enqueue, target, lead->id, 0, NULL, JsonbPGetDatum(lead->object));
+	if (enqueue_refusal(target, facts) == REFUSAL_NONE)
+		return;
+	enqueue->n_queued--;
+	enqueue->n_refused++;
+}
+
 static void
 queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 {
@@ -211,9 +226,14 @@ queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 
 		for (int i = 0; i < list->n; i++)
 		{
-			if (list->targets[i].settings->auto_sync)
-				(void) enqueue_lead(enqueue, &list->targets[i], lead->id, lead->source_id, &facts,
-									lead->source_id == 0 ? JsonbPGetDatum(lead->object) : (Datum) 0);
+			const Target *target = &list->targets[i];
+
+			if (!target->settings->auto_sync)
+				continue;
+			if (lead->source_id == 0)
+				queue_snapshot(enqueue, target, lead, &facts);
+			else
+				(void) enqueue_lead(enqueue, target, lead->id, lead->source_id, &facts, (Datum) 0);
 		}
 	}
 	enqueue_write(enqueue);

@@ -17,6 +17,9 @@
 /* Less than the fields of the mailbox that a label goes through. */
 #define CRM_LABEL_BYTES 250
 
+/* The shortest wait after a 429 that says how long. */
+#define CRM_REFUSED_MIN_MS 1000
+
 static const CrmProvider *const provider_list[] = {
 #define CRM_PROVIDER(name) &name##_provider,
 #include "crm/providers.h"
@@ -143,6 +146,10 @@ crm_fail(CrmSession *session, CrmErrorClass error_class,
 {
 	CrmOutcome *outcome = start_outcome(session, CRM_STATUS_FAILED);
 
+	/* where there is no lead, it is no lead's failure; one may end before its task */
+	if (session->task != CRM_TASK_SYNC && session->task != CRM_TASK_NONE &&
+		(error_class == CRM_ERROR_LEAD_FINAL || error_class == CRM_ERROR_LEAD_RETRY))
+		error_class = CRM_ERROR_CONNECTION;
 	outcome->error_class = error_class;
 	outcome->error_code = code;
 	outcome->error_message = message;
@@ -256,8 +263,7 @@ crm_transport_failed(CrmSession *session, const HttpReply *reply)
 	{
 		now_unix = session->now / USECS_PER_SEC +
 			(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
-		retry_after = crm_retry_after_ms(http_reply_header(reply, "retry-after"),
-										 now_unix);
+		retry_after = crm_retry_after_ms(reply, now_unix);
 		session->outcome.retry_after_ms = Max(retry_after, 0);
 	}
 	if (status == 429)
@@ -284,10 +290,22 @@ crm_transport_failed(CrmSession *session, const HttpReply *reply)
 						  "%s answered in a way that HTTP does not know.");
 }
 
+/*
+ * A date is by the CRM's clock, so that it counts from what the CRM says the
+ * time is: ours may be ahead, and every date would be past.
+ */
 int
-crm_retry_after_ms(const char *value, int64 now_unix)
+crm_retry_after_ms(const HttpReply *reply, int64 now_unix)
 {
-	return retry_after_ms(value, now_unix);
+	int64_t		sent_at;
+	int			wait_ms;
+
+	if (http_date_read(http_reply_header(reply, "date"), now_unix, &sent_at))
+		now_unix = sent_at;
+	wait_ms = retry_after_ms(http_reply_header(reply, "retry-after"), now_unix);
+
+	/* a refusal that names this very moment would be answered by the next one */
+	return wait_ms >= 0 && reply->status == 429 ? Max(wait_ms, CRM_REFUSED_MIN_MS) : wait_ms;
 }
 
 /* ------------------------------------------------------------------------

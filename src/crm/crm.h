@@ -121,6 +121,7 @@ typedef struct CrmLink
 	uint8		digest[LEAD_DIGEST_SIZE];	/* of what was last written */
 	uint8		note_digest[LEAD_DIGEST_LEN];	/* of the last note sent, zero:
 												 * none.  See crm_note_digest */
+	TimestampTz announced_at;	/* when an event about the lead was posted; 0: none */
 } CrmLink;
 
 /* Whose fault a failure is; decides who waits and who pays (see DESIGN). */
@@ -130,7 +131,8 @@ typedef enum CrmErrorClass
 	CRM_ERROR_LEAD_FINAL,		/* 4xx on the payload: no retry */
 	CRM_ERROR_LEAD_RETRY,		/* 500, malformed answer: try again */
 	CRM_ERROR_UNCERTAIN,		/* a create may have happened: search later */
-	CRM_ERROR_CONNECTION,		/* unreachable, 502-504, WAF, locked account */
+	CRM_ERROR_CONNECTION,		/* unreachable, 502-504, WAF, wrong URL, locked
+								 * account */
 	CRM_ERROR_CREDENTIAL,		/* refresh, then status error */
 	CRM_ERROR_RATE_LIMIT		/* 429: only moves the time */
 } CrmErrorClass;
@@ -197,6 +199,12 @@ typedef struct CrmSession
 	bool		requested_by_hand;	/* manual sync or retry */
 	bool		uncertain;		/* an earlier create of this lead may have
 								 * happened: a search hit is probably ours */
+	bool		repeated;		/* a predecessor may have done already what this
+								 * session is about to do (failover): look for
+								 * notes and events before one is posted; a hit is
+								 * no proof that we made the record, unless it says
+								 * so itself: record_made_for_lead */
+	TimestampTz queued_at;		/* since when the lead may have been sent */
 	bool		resolve_only;	/* the lead has changed since the create in doubt:
 								 * `lead` is as it was then, and if the CRM does
 								 * not have it nothing is created (success, no
@@ -206,15 +214,22 @@ typedef struct CrmSession
 								 * connection with the same phone or e-mail is
 								 * linked to; NULL: none */
 	CrmMatch	local_match_kind;	/* which key agreed, and whether names do */
+	const char *spent_token;	/* CRM_TASK_REFRESH: the refresh token that is
+								 * spent; the connection may have another
+								 * credential when the reply comes */
 	char	   *oauth_code;		/* CRM_TASK_EXCHANGE */
 	char	   *oauth_state;
 
 	/* in and out */
 	CrmLink		link;			/* provider updates it; worker stores it */
-	bool		link_changed;	/* link.record_id is new: commit before sending
-								 * session->request; worker clears it */
+	bool		link_changed;	/* the link says what must not be forgotten, as a
+								 * new record or an event that was posted: commit
+								 * before sending session->request; worker clears
+								 * it */
 
 	/* out */
+	bool		searched;		/* the doubt is settled: every search has answered,
+								 * or the note in doubt was looked for */
 	CrmRequest	request;
 	CrmOutcome	outcome;
 	char	   *account_id;		/* CRM_TASK_TEST: the CRM's account and user */
@@ -226,6 +241,10 @@ typedef struct CrmSession
 	void	   *state;
 	uint8		digest[LEAD_DIGEST_SIZE];	/* of the lead as it is now, and */
 	CrmWrite	write;			/* the strongest thing done so far: record.h */
+	bool		was_linked;		/* when the session began */
+	bool		linked_now;		/* by this session, to another record */
+	uint32		unwritten;		/* bits 1 << LeadField: see record_not_written */
+	uint32		withheld;		/* likewise: see record_withhold */
 } CrmSession;
 
 /* One rate-limit context of a provider: a sliding window. */
@@ -313,7 +332,10 @@ extern int	crm_provider_index(const CrmProvider *provider);
 extern void crm_request_start(CrmSession *session, const char *method,
 							  const char *base, const char *path);
 
-/* Endings; each returns CRM_ACTION_DONE. */
+/*
+ * Endings; each returns CRM_ACTION_DONE.  A lead's failure is the connection's
+ * in a task that has no lead.
+ */
 extern CrmAction crm_success(CrmSession *session, CrmWrite write);
 extern CrmAction crm_skip(CrmSession *session, LeadRefusal reason);
 extern CrmAction crm_fail(CrmSession *session, CrmErrorClass error_class,
@@ -329,10 +351,11 @@ extern CrmAction crm_fail(CrmSession *session, CrmErrorClass error_class,
 extern bool crm_transport_failed(CrmSession *session, const HttpReply *reply);
 
 /*
- * Milliseconds from a Retry-After header: seconds or an HTTP date, against
- * now (unix seconds).  -1 when absent or unreadable; capped at 300 s.
+ * Milliseconds from a reply's Retry-After header: seconds, or an HTTP date,
+ * which counts from the reply's own Date, else from now (unix seconds).  -1
+ * when absent or unreadable; at least 1 s after a 429; capped at 300 s.
  */
-extern int	crm_retry_after_ms(const char *value, int64 now_unix);
+extern int	crm_retry_after_ms(const HttpReply *reply, int64 now_unix);
 
 /* Digest of a note's text, for CrmLink.note_digest; zero for none. */
 extern void crm_note_digest(const char *note, uint8 digest[LEAD_DIGEST_LEN]);

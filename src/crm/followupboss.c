@@ -60,8 +60,7 @@ fub_start(CrmSession *session)
 	FubState   *state = session->state;
 	CrmLink    *link = &session->link;
 
-	if (link->record_id != NULL && link->has_digest &&
-		memcmp(link->digest, session->digest, LEAD_DIGEST_SIZE) == 0)
+	if (link->record_id != NULL && !record_changed(session))
 		return fub_note_due(session) ? fub_note_finish(session) :
 			crm_skip(session, REFUSAL_UNCHANGED);
 
@@ -83,7 +82,7 @@ fub_start(CrmSession *session)
 			match = CRM_MATCH_SHARED_PHONE;
 		else if (match == CRM_MATCH_CREATED)
 			match = CRM_MATCH_PHONE;
-		record_link(session, pstrdup(session->local_match), match);
+		fub_search_link(session, pstrdup(session->local_match), match);
 		return fub_write_record(session);
 	}
 	return fub_search_start(session);
@@ -95,12 +94,12 @@ begin_sync(CrmSession *session)
 	FubState   *state = palloc0(sizeof(FubState));
 
 	session->state = state;
+	record_begin(session);
 	if (session->lead->do_not_contact)
 		return crm_skip(session, REFUSAL_DO_NOT_CONTACT);
 
-	record_begin(session);
 	state->tags = record_tags(session, FUB_TAG_MAX);
-	state->check_note = session->uncertain;
+	state->check_note = session->uncertain || session->repeated;
 	return fub_start(session);
 }
 
@@ -138,8 +137,12 @@ must_ask(const CrmSession *session, const HttpReply *reply)
 static CrmAction
 forbidden_reply(CrmSession *session, const HttpReply *reply)
 {
+	FubState   *state = session->state;
+
 	if (fub_reply_failed(session, reply))
 		return CRM_ACTION_DONE;
+	if (state->forbidden == FUB_STEP_FIND_EVENT)
+		return fub_write_event_list_refused(session);
 	return crm_fail(session, CRM_ERROR_LEAD_RETRY, "fub_forbidden",
 					"The Follow Up Boss user of this connection may not read or change this record.");
 }
@@ -164,6 +167,8 @@ after_step(CrmSession *session, const HttpReply *reply)
 			return fub_search_check_reply(session, reply);
 		case FUB_STEP_CREATE:
 			return fub_write_create_reply(session, reply);
+		case FUB_STEP_FIND_EVENT:
+			return fub_write_event_list_reply(session, reply);
 		case FUB_STEP_READ:
 			return fub_write_read_reply(session, reply);
 		case FUB_STEP_EVENT:
@@ -192,8 +197,11 @@ fub_next(CrmSession *session, const HttpReply *reply)
 	CrmAction	action;
 
 	if (must_ask(session, reply))
+	{
+		((FubState *) session->state)->forbidden = (FubStep) session->step;
 		action = fub_send(session, FUB_STEP_FORBIDDEN, FUB_LIMIT_GLOBAL, "GET",
 						  "/identity", NULL);
+	}
 	else
 		action = after_step(session, reply);
 

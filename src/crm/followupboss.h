@@ -28,7 +28,7 @@ extern const CrmLimit fub_limits[FUB_LIMIT_COUNT];
 
 /*
  * The request whose reply is awaited, and the steps that may follow.  "write"
- * stands for READ, EVENT, UPDATE, or the note steps, whichever comes first of
+ * stands for FIND_EVENT, READ, EVENT, UPDATE, or the note steps, whichever comes first of
  * those that the lead needs.
  */
 typedef enum FubStep
@@ -42,12 +42,14 @@ typedef enum FubStep
 	FUB_STEP_SEARCH_EMAIL,		/* CHECK, write */
 	FUB_STEP_CHECK,				/* CREATE, EVENT */
 	FUB_STEP_CREATE,			/* UPDATE, NOTE, CUSTOM_FIELDS (stale) */
+	FUB_STEP_FIND_EVENT,		/* READ, EVENT, UPDATE, note */
 	FUB_STEP_READ,				/* EVENT, UPDATE, note; SEARCH_* if gone */
 	FUB_STEP_EVENT,				/* as READ, and CUSTOM_FIELDS (stale) */
 	FUB_STEP_UPDATE,			/* as EVENT */
 	FUB_STEP_FIND_NOTE,			/* NOTE */
 	FUB_STEP_NOTE,				/* SEARCH_* if gone */
-	FUB_STEP_FORBIDDEN,			/* none; after a 403 to any of the above */
+	FUB_STEP_FORBIDDEN,			/* after a 403 to any of the above: none, but
+								 * after FIND_EVENT what comes next */
 
 	/* the account */
 	FUB_STEP_TOKEN,				/* IDENTITY after a code exchange */
@@ -63,7 +65,9 @@ typedef struct FubState
 	JsonbContainer *person;		/* the record as read; NULL: not read */
 	bool		confirmed;		/* the record answered in this session */
 	bool		relinked;		/* a 404 made us search once already */
+	FubStep		forbidden;		/* what FUB_STEP_FORBIDDEN asks about */
 	bool		event_sent;		/* tags and custom fields went with an event */
+	bool		events_listed;	/* the events of the linked person were looked through */
 	bool		check_note;		/* the note may be there: look before posting */
 
 	List	   *fields;			/* of CrmCustomField *: pages read so far */
@@ -86,8 +90,15 @@ extern CrmAction fub_start(CrmSession *session);
 
 /* followupboss_reply.c.  _failed: must the session end here? */
 extern bool fub_reply_failed(CrmSession *session, const HttpReply *reply);
+
+/*
+ * Does a list end the session that was asked for to avoid doing something twice?
+ * Not by a refusal: then what it would have told is not known.
+ */
+extern bool fub_reply_list_failed(CrmSession *session, const HttpReply *reply);
 extern bool fub_reply_is(const HttpReply *reply, int status);
 extern bool fub_reply_ok(const HttpReply *reply);
+extern bool fub_reply_gone(const HttpReply *reply);
 extern bool fub_reply_acknowledged(const HttpReply *reply);
 extern JsonbContainer *fub_reply_object(const HttpReply *reply);
 extern JsonbContainer *fub_reply_list(JsonbContainer *root, const char *usual);
@@ -131,6 +142,7 @@ extern void fub_body_event_person(CrmSession *session, StringInfo out);
 /* followupboss_search.c: searching, and what to do about a person that is gone */
 extern CrmAction fub_search_start(CrmSession *session);
 extern CrmAction fub_search_again(CrmSession *session);
+extern void fub_search_link(CrmSession *session, char *record_id, CrmMatch match);
 extern CrmAction fub_search_reply(CrmSession *session, const HttpReply *reply);
 extern CrmAction fub_search_check_reply(CrmSession *session, const HttpReply *reply);
 
@@ -138,6 +150,8 @@ extern CrmAction fub_search_check_reply(CrmSession *session, const HttpReply *re
 extern CrmAction fub_write_create(CrmSession *session);
 extern CrmAction fub_write_create_reply(CrmSession *session, const HttpReply *reply);
 extern CrmAction fub_write_record(CrmSession *session);
+extern CrmAction fub_write_event_list_reply(CrmSession *session, const HttpReply *reply);
+extern CrmAction fub_write_event_list_refused(CrmSession *session);
 extern CrmAction fub_write_read_reply(CrmSession *session, const HttpReply *reply);
 extern CrmAction fub_write_update_reply(CrmSession *session, const HttpReply *reply);
 extern CrmAction fub_write_event_reply(CrmSession *session, const HttpReply *reply);
@@ -145,6 +159,7 @@ extern CrmAction fub_write_event_reply(CrmSession *session, const HttpReply *rep
 /* followupboss_note.c.  _finish: the record is right, the note may be left. */
 extern char *fub_note_text(const CrmLead *lead);
 extern bool fub_note_due(const CrmSession *session);
+extern bool fub_note_same(const CrmLead *lead, const char *text);
 extern void fub_note_is_sent(CrmSession *session);
 extern CrmAction fub_note_finish(CrmSession *session);
 extern CrmAction fub_note_list_reply(CrmSession *session, const HttpReply *reply);

@@ -135,12 +135,20 @@ append_contacts(CrmSession *session, StringInfo out)
 	JsonbContainer *phones = person ? json_get_array(person, "phones") : NULL;
 	JsonbContainer *emails = person ? json_get_array(person, "emails") : NULL;
 
-	if (phones && lead->phone && record_field_changed(session, LEAD_FIELD_PHONE) &&
-		!fub_person_has_phone(person, lead))
-		put_items(out, "phones", phones, lead->phone, "mobile");
-	if (emails && lead->email && record_field_changed(session, LEAD_FIELD_EMAIL) &&
-		!fub_person_has_email(person, lead))
-		put_items(out, "emails", emails, lead->email, "home");
+	if (lead->phone && record_field_changed(session, LEAD_FIELD_PHONE))
+	{
+		if (phones == NULL)
+			record_not_written(session, LEAD_FIELD_PHONE);
+		else if (!fub_person_has_phone(person, lead))
+			put_items(out, "phones", phones, lead->phone, "mobile");
+	}
+	if (lead->email && record_field_changed(session, LEAD_FIELD_EMAIL))
+	{
+		if (emails == NULL)
+			record_not_written(session, LEAD_FIELD_EMAIL);
+		else if (!fub_person_has_email(person, lead))
+			put_items(out, "emails", emails, lead->email, "home");
+	}
 }
 
 /* On first contact only a record without any address gets ours. */
@@ -205,11 +213,21 @@ put_changed_tags(CrmSession *session, StringInfo out)
 		json_key_strings(out, "tags", missing);
 }
 
+static void
+withhold_others(CrmSession *session)
+{
+	JsonbContainer *person = ((FubState *) session->state)->person;
+
+	record_withhold_others(session, !session->link.has_digest,
+						   person != NULL && fub_person_names_agree(person, session->lead));
+}
+
 void
 fub_body_changes(CrmSession *session, StringInfo out)
 {
 	const CrmLead *lead = session->lead;
 
+	withhold_others(session);
 	put_changed_tags(session, out);
 	if (fub_person_is_shared(session))
 		return;

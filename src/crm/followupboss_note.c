@@ -42,11 +42,14 @@ note_ever_sent(const CrmSession *session)
 	return memcmp(session->link.note_digest, none, LEAD_DIGEST_LEN) != 0;
 }
 
-/* Equal but for white space, which a CRM may have rearranged? */
-static bool
-same_note(const char *a, const char *b)
+/* Is it the note, but for white space, which a CRM may have rearranged? */
+bool
+fub_note_same(const CrmLead *lead, const char *text)
 {
-	for (;;)
+	const char *a = fub_note_text(lead);
+	const char *b = text;
+
+	while (a != NULL && b != NULL)
 	{
 		a += strspn(a, " \t\r\n");
 		b += strspn(b, " \t\r\n");
@@ -55,6 +58,7 @@ same_note(const char *a, const char *b)
 		a++;
 		b++;
 	}
+	return false;
 }
 
 /* POST /notes {personId}: there is no /people/{id}/notes (reference 4.8). */
@@ -100,27 +104,19 @@ fub_note_list_reply(CrmSession *session, const HttpReply *reply)
 {
 	FubState   *state = session->state;
 	JsonbContainer *notes = fub_reply_list(fub_reply_object(reply), "notes");
-	char	   *ours = fub_note_text(session->lead);
 
-	if (crm_transport_failed(session, reply))
+	if (fub_reply_list_failed(session, reply))
 		return CRM_ACTION_DONE;
-	if (reply->status == 401 || reply->status == 403)
-	{
-		(void) fub_reply_failed(session, reply);
-		return CRM_ACTION_DONE;
-	}
-	Assert(ours != NULL);		/* they are listed for the sake of a note */
 	state->check_note = false;
 	if (!fub_reply_ok(reply) || notes == NULL)
 	{
 		fub_note_is_sent(session);
 		return fub_note_finish(session);
 	}
+	session->searched = true;
 	for (int i = 0; i < json_array_length(notes); i++)
 	{
-		char	   *body = fub_person_item(notes, i, "body");
-
-		if (body != NULL && same_note(body, ours))
+		if (fub_note_same(session->lead, fub_person_item(notes, i, "body")))
 			fub_note_is_sent(session);
 	}
 	return fub_note_finish(session);
@@ -129,7 +125,8 @@ fub_note_list_reply(CrmSession *session, const HttpReply *reply)
 /*
  * A person is unknown to /notes until the account's lead flow has assigned it
  * (reference 4.7): the note waits, the person is never made again.  Waits grow
- * with the age of the link, since nothing else is remembered.
+ * with the age of the link, since nothing else is remembered; finding the same
+ * person anew makes it no younger.
  */
 static CrmAction
 not_visible_yet(CrmSession *session)
@@ -150,7 +147,7 @@ fub_note_reply(CrmSession *session, const HttpReply *reply)
 	bool		young = session->link.match == CRM_MATCH_CREATED &&
 		session->now - session->link.created_at < FUB_VISIBLE_AFTER_MS * INT64CONST(1000);
 
-	if (fub_reply_is(reply, 404))
+	if (fub_reply_gone(reply))
 	{
 		if (state->confirmed || (young && !note_ever_sent(session)))
 			return not_visible_yet(session);

@@ -12,6 +12,7 @@
 
 #include "crm/credential.h"
 #include "crm/followupboss.h"
+#include "crm/reply.h"
 
 #define FUB_TOKEN_LIFE 3600		/* seconds; Follow Up Boss reference 2.7 */
 #define FUB_TOKEN_LIFE_MAX (30 * 86400)
@@ -155,11 +156,11 @@ send_token_request(CrmSession *session)
 	}
 	else
 	{
-		if (connection->credential.refresh_token == NULL)
+		if (session->spent_token == NULL)
 			return crm_fail(session, CRM_ERROR_CREDENTIAL, "oauth_no_refresh_token",
 							"There is no refresh token; connect Follow Up Boss again.");
 		add_parameter(&form, "grant_type", "refresh_token");
-		add_parameter(&form, "refresh_token", connection->credential.refresh_token);
+		add_parameter(&form, "refresh_token", session->spent_token);
 	}
 
 	crm_request_start(session, "POST", connection->app_url, "/oauth/token");
@@ -241,7 +242,6 @@ read_tokens(CrmSession *session, const HttpReply *reply)
 {
 	JsonbContainer *root = fub_reply_object(reply);
 	JsonbContainer *data = root ? json_get_object(root, "data") : NULL;
-	const char *old_refresh = session->connection->credential.refresh_token;
 	CrmCredential *tokens = &session->tokens;
 	int64		life;
 
@@ -258,7 +258,7 @@ read_tokens(CrmSession *session, const HttpReply *reply)
 	tokens->refresh_token = json_get_text(root, "refresh_token");
 	if ((tokens->refresh_token == NULL || tokens->refresh_token[0] == '\0') &&
 		session->task == CRM_TASK_REFRESH)
-		tokens->refresh_token = pstrdup(old_refresh);
+		tokens->refresh_token = pstrdup(session->spent_token);
 
 	if (!json_get_int64(root, "expires_in", &life) &&
 		!json_get_int64(root, "ttl", &life))
@@ -332,23 +332,13 @@ fub_identity_reply(CrmSession *session, const HttpReply *reply)
 	if (session->task == CRM_TASK_EXCHANGE && !refused)
 		return crm_success(session, CRM_WRITE_NONE);
 
-	if (refused || !fub_reply_ok(reply))
-	{
-		if (fub_reply_failed(session, reply) &&
-			session->outcome.error_class == CRM_ERROR_LEAD_FINAL)
-			return crm_fail(session, CRM_ERROR_CONNECTION,
-							psprintf("http_%d", reply->status),
-							"Follow Up Boss did not say whose credential this is.");
-		return CRM_ACTION_DONE;
-	}
-	return crm_fail(session, CRM_ERROR_CONNECTION, "unreadable_reply",
-					"Follow Up Boss answered with something that could not be read.");
+	return fub_reply_failed(session, reply) ? CRM_ACTION_DONE : reply_unreadable(session);
 }
 
 CrmAction
 fub_token_reply(CrmSession *session, const HttpReply *reply)
 {
-	/* a 500 is no lead's fault here, as crm_transport_failed would have it */
+	/* not Follow Up Boss as a whole, but this service */
 	if (fub_reply_is(reply, 500))
 		return crm_fail(session, CRM_ERROR_CONNECTION, "oauth_server_error",
 						"The token service of Follow Up Boss is out of order.");

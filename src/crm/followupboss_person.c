@@ -118,10 +118,27 @@ fub_person_match(JsonbContainer *person, const CrmLead *lead)
 						fub_person_names_agree(person, lead));
 }
 
+static bool
+made_for_lead(const CrmSession *session, JsonbContainer *person)
+{
+	JsonbContainer *tags = json_get_array(person, "tags");
+	RecordOrigin origin = {json_get_text(person, "source"), json_get_text(person, "created"), NIL};
+
+	for (int i = 0; i < json_array_length(tags); i++)
+	{
+		char	   *tag = fub_person_item(tags, i, "name");
+
+		if (tag != NULL)
+			origin.tags = lappend(origin.tags, tag);
+	}
+	return record_made_for_lead(session, &origin, FUB_TAG_MAX);
+}
+
 /*
  * Does the record carry what only our create can have put there?  Asked when a
  * create's reply was lost or does not tell new from existing.  The source is
- * written once, at creation; the tags stand for it where it is shown otherwise.
+ * written once, at creation; the tags stand for it where it is shown otherwise,
+ * unless a predecessor may have added them to somebody else's record.
  */
 bool
 fub_person_is_ours(const CrmSession *session, JsonbContainer *person)
@@ -131,6 +148,8 @@ fub_person_is_ours(const CrmSession *session, JsonbContainer *person)
 
 	if (!fub_person_names_agree(person, session->lead))
 		return false;
+	if (session->repeated && !session->uncertain)
+		return made_for_lead(session, person);
 	if (record_same_text(record_source(session), json_get_text(person, "source")))
 		return true;
 	foreach(lc, state->tags)

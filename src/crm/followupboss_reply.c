@@ -38,6 +38,28 @@ fub_reply_is(const HttpReply *reply, int status)
 	return reply->result == HTTP_RESULT_RESPONSE && reply->status == status;
 }
 
+/*
+ * The record is not there, and it is the API that says so.  A page or an empty
+ * 404 is of something in between, or of another address, and says nothing.
+ */
+bool
+fub_reply_gone(const HttpReply *reply)
+{
+	return fub_reply_is(reply, 404) && fub_reply_object(reply) != NULL;
+}
+
+bool
+fub_reply_list_failed(CrmSession *session, const HttpReply *reply)
+{
+	if (crm_transport_failed(session, reply))
+		return true;
+	if (reply->status != 401 && reply->status != 403 &&
+		(reply->status != 404 || fub_reply_gone(reply)))
+		return false;
+	(void) fub_reply_failed(session, reply);
+	return true;
+}
+
 bool
 fub_reply_ok(const HttpReply *reply)
 {
@@ -84,6 +106,16 @@ fub_reply_acknowledged(const HttpReply *reply)
 	return text_is_blank(reply->body) || fub_reply_object(reply) != NULL;
 }
 
+static const char *
+refusal_message(const CrmSession *session, int status)
+{
+	if (session->task != CRM_TASK_SYNC)
+		return "Follow Up Boss did not say whose credential this is.";
+	return status == 404 ?
+		"Follow Up Boss does not know the record or the request." :
+		"Follow Up Boss did not accept the data of this lead.";
+}
+
 /* Must the session end here? */
 bool
 fub_reply_failed(CrmSession *session, const HttpReply *reply)
@@ -102,12 +134,13 @@ fub_reply_failed(CrmSession *session, const HttpReply *reply)
 	else if (reply->status == 403)
 		crm_fail(session, CRM_ERROR_CONNECTION, "fub_locked_or_forbidden",
 				 "The Follow Up Boss account is locked or expired, or its user lacks the permission.");
+	else if (reply->status == 404 && !fub_reply_gone(reply))
+		crm_fail(session, CRM_ERROR_CONNECTION, "wrong_url",
+				 "It was not Follow Up Boss's API that answered: is it out of order, or echosync.followupboss_api_url wrong?");
 	else
 		crm_fail(session, CRM_ERROR_LEAD_FINAL,
 				 psprintf("http_%d", reply->status),
-				 reply->status == 404 ?
-				 "Follow Up Boss does not know the record or the request." :
-				 "Follow Up Boss did not accept the data of this lead.");
+				 refusal_message(session, reply->status));
 	return true;
 }
 
@@ -125,7 +158,6 @@ void
 fub_limit_hint(const HttpReply *reply, int limit_context, CrmLimitHint *hint)
 {
 	const char *name = http_reply_header(reply, "x-ratelimit-context");
-	const char *retry_after = http_reply_header(reply, "retry-after");
 	bool		known = (name == NULL);
 
 	hint->limit_context = limit_context;
@@ -146,8 +178,8 @@ fub_limit_hint(const HttpReply *reply, int limit_context, CrmLimitHint *hint)
 		hint->remaining = reply_header_count(reply, "x-ratelimit-remaining", 0);
 	}
 
-	/* whole seconds here; a date would be capped, since no clock is at hand */
-	hint->reset_ms = retry_after ? crm_retry_after_ms(retry_after, 0) : -1;
+	/* no clock is at hand: a date in a reply without one of its own is capped */
+	hint->reset_ms = crm_retry_after_ms(reply, 0);
 	if (hint->reset_ms < 0 && reply->status == 429)
 		hint->reset_ms = FUB_RETRY_AFTER_MS;
 }

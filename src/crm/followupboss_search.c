@@ -47,9 +47,9 @@ fub_search_start(CrmSession *session)
 }
 
 /*
- * 404 on a stored id: deleted, or merged into another record.  Forget it and
- * search once as for a new lead; never loop (reference 4.7).  The digest of the
- * note stays: the survivor of a merge keeps it.
+ * 404 on a stored id: deleted, or merged into another record.  Search once as
+ * for a new lead; never loop (reference 4.7).  The link stays until the search
+ * has told what takes its place: it may have been a moment's 404.
  */
 CrmAction
 fub_search_again(CrmSession *session)
@@ -57,10 +57,10 @@ fub_search_again(CrmSession *session)
 	FubState   *state = session->state;
 	bool		again = state->relinked;
 
-	record_link(session, NULL, CRM_MATCH_NONE);
 	state->person = NULL;
 	state->confirmed = false;
 	state->event_sent = false;
+	state->events_listed = false;
 	state->relinked = true;
 	if (again)
 		return crm_fail(session, CRM_ERROR_LEAD_FINAL, "http_404",
@@ -131,20 +131,62 @@ pick(const List *pool, const CrmLead *lead)
 	return chosen;
 }
 
+/*
+ * Link to a person who was found.  Where an event about the lead may have been
+ * posted it counts as posted, also in sessions to come; where a predecessor
+ * may have posted it, its events are looked through first.
+ */
+void
+fub_search_link(CrmSession *session, char *record_id, CrmMatch match)
+{
+	CrmLink    *link = &session->link;
+
+	record_link(session, record_id, match);
+	if (fub_by_events(session) && link->announced_at == 0 &&
+		session->uncertain && !session->repeated)
+	{
+		link->announced_at = session->now;
+		session->link_changed = true;
+	}
+}
+
+/* Had there been anybody else, nobody would have been created. */
+static bool
+is_only_hit(const FubState *state, JsonbContainer *person)
+{
+	List	   *hits = list_concat_copy(state->phone_hits, state->email_hits);
+	ListCell   *lc;
+
+	foreach(lc, hits)
+	{
+		if (strcmp(fub_person_id(lfirst(lc)), fub_person_id(person)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * If a create of ours is in doubt, or may have been a predecessor's, a person
+ * who carries what it had is of our making.  Nothing of the kind is known of
+ * one whose link led nowhere.  What message went with a predecessor's event is
+ * looked up.
+ */
 static CrmAction
 adopt(CrmSession *session, JsonbContainer *person)
 {
 	FubState   *state = session->state;
 	CrmMatch	match = fub_person_match(person, session->lead);
+	bool		may_be_ours = session->uncertain ||
+		(session->repeated && is_only_hit(state, person));
 
-	if (session->uncertain && fub_person_is_ours(session, person))
+	if (may_be_ours && !session->was_linked && fub_person_is_ours(session, person))
 	{
 		match = CRM_MATCH_CREATED;
 		session->write = CRM_WRITE_CREATED;
-		if (fub_by_events(session))
+		if (session->uncertain && fub_by_events(session))
 			fub_note_is_sent(session);	/* it was the event's message */
 	}
-	record_link(session, fub_person_id(person), match);
+	fub_search_link(session, fub_person_id(person), match);
 	state->person = person;
 	state->confirmed = true;
 	return fub_write_record(session);
@@ -160,6 +202,7 @@ resolve(CrmSession *session)
 	List	   *pool = NIL;
 	ListCell   *lc;
 
+	record_searched(session);
 	foreach(lc, state->phone_hits)
 	{
 		if (fub_person_has_email(lfirst(lc), lead))

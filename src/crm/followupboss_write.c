@@ -15,6 +15,8 @@
 #include "crm/record.h"
 #include "crm/reply.h"
 
+#define FUB_EVENT_TYPE "Registration"
+
 /* ------------------------------------------------------------------------
  * A record that is known
  * ------------------------------------------------------------------------ */
@@ -57,7 +59,7 @@ send_event(CrmSession *session)
 	json_key_string(&body, "source", record_source(session));
 	json_key_string(&body, "system",
 					system_name && system_name[0] ? system_name : "echosync");
-	json_key_string(&body, "type", "Registration");
+	json_key_string(&body, "type", FUB_EVENT_TYPE);
 	if (fub_note_due(session))
 		json_key_string(&body, "message", fub_note_text(session->lead));
 	json_key(&body, "person");
@@ -74,6 +76,16 @@ send_event(CrmSession *session)
 	return CRM_ACTION_SEND;
 }
 
+/* Not known here: whether a predecessor has posted an event about the lead. */
+static bool
+must_find_event(const CrmSession *session)
+{
+	const FubState *state = session->state;
+
+	return session->repeated && fub_by_events(session) && !state->events_listed &&
+		!session->link.has_digest && session->link.announced_at == 0;
+}
+
 /* Must the record be read before it can be written? */
 static bool
 needs_record(const CrmSession *session)
@@ -88,19 +100,94 @@ needs_record(const CrmSession *session)
 		!session->link.has_digest;
 }
 
+/* The next request waits until it is committed: no lead has two events. */
+static void
+announced(CrmSession *session)
+{
+	session->link.announced_at = session->now;
+	session->link_changed = true;
+	if (fub_note_due(session))
+		fub_note_is_sent(session);	/* it was the event's message */
+}
+
+/* An event of the linked person: can it be the one about this lead? */
+static bool
+is_our_event(const CrmSession *session, JsonbContainer *event)
+{
+	char	   *source = json_get_text(event, "source");
+
+	if (fub_note_same(session->lead, json_get_text(event, "message")))
+		return true;
+	return record_same_text(json_get_text(event, "type"), FUB_EVENT_TYPE) &&
+		(text_is_blank(source) || record_same_text(record_source(session), source)) &&
+		record_since_queued(session, json_get_text(event, "created"), true);
+}
+
+/* What the newest events of the linked person tell of ours. */
+static void
+look_through(CrmSession *session, JsonbContainer *events)
+{
+	CrmLink    *link = &session->link;
+
+	for (int i = 0; i < json_array_length(events); i++)
+	{
+		JsonbContainer *event = json_value_object(json_array_element(events, i));
+
+		if (event == NULL || !is_our_event(session, event))
+			continue;
+		link->announced_at = session->now;
+		if (fub_note_same(session->lead, json_get_text(event, "message")))
+			fub_note_is_sent(session);
+	}
+
+	/* one that is in doubt may not be shown yet */
+	if (session->uncertain)
+		link->announced_at = session->now;
+	session->link_changed |= link->announced_at != 0;
+}
+
+/* A possible miss is better than a duplicate (reference 6). */
+CrmAction
+fub_write_event_list_refused(CrmSession *session)
+{
+	FubState   *state = session->state;
+
+	state->events_listed = true;
+	announced(session);
+	return fub_write_record(session);
+}
+
+CrmAction
+fub_write_event_list_reply(CrmSession *session, const HttpReply *reply)
+{
+	FubState   *state = session->state;
+	JsonbContainer *events = fub_reply_list(fub_reply_object(reply), "events");
+
+	if (fub_reply_list_failed(session, reply))
+		return CRM_ACTION_DONE;
+	if (!fub_reply_ok(reply) || events == NULL)
+		return fub_write_event_list_refused(session);
+	state->events_listed = true;
+	look_through(session, events);
+	return fub_write_record(session);
+}
+
 /*
  * Write to the linked record.  With delivery "events" the first contact with
- * a person we found is an event too; not if one may have been posted already,
- * nor for a person that we made by one.
+ * a person we found is an event too; not if one was, or may have been, posted
+ * already, nor for a person that we made by one.
  */
 CrmAction
 fub_write_record(CrmSession *session)
 {
 	FubState   *state = session->state;
 	bool		event = fub_by_events(session) && !session->link.has_digest &&
-		session->link.match != CRM_MATCH_CREATED &&
-		!session->uncertain && !state->event_sent;
+		session->link.match != CRM_MATCH_CREATED && session->link.announced_at == 0 &&
+		!session->uncertain;
 
+	if (must_find_event(session))
+		return fub_send(session, FUB_STEP_FIND_EVENT, FUB_LIMIT_EVENTS, "GET",
+						psprintf("/events?personId=%s&limit=100", session->link.record_id), NULL);
 	if (state->person == NULL && (event || needs_record(session)))
 		return fub_send(session, FUB_STEP_READ, FUB_LIMIT_GLOBAL, "GET",
 						psprintf("/people/%s?fields=allFields", session->link.record_id), NULL);
@@ -113,7 +200,7 @@ fub_write_read_reply(CrmSession *session, const HttpReply *reply)
 	FubState   *state = session->state;
 	JsonbContainer *person = fub_reply_object(reply);
 
-	if (fub_reply_is(reply, 404))
+	if (fub_reply_gone(reply))
 		return fub_search_again(session);
 	if (fub_reply_failed(session, reply))
 		return CRM_ACTION_DONE;
@@ -129,7 +216,7 @@ fub_write_update_reply(CrmSession *session, const HttpReply *reply)
 {
 	FubState   *state = session->state;
 
-	if (fub_reply_is(reply, 404))
+	if (fub_reply_gone(reply))
 		return fub_search_again(session);
 	if (fub_fields_stale(session, reply))
 		return fub_start(session);
@@ -154,10 +241,11 @@ fub_write_create(CrmSession *session)
 	FubState   *state = session->state;
 	StringInfoData body;
 
+	/* a new record has nothing of what the one that is gone had */
+	if (session->link.record_id != NULL)
+		record_unlink(session);
 	if (session->resolve_only)
 		return crm_success(session, CRM_WRITE_NONE);
-	/* a new record has no note of ours, whatever the one that is gone had */
-	memset(session->link.note_digest, 0, LEAD_DIGEST_LEN);
 	if (fub_by_events(session))
 		return send_event(session);
 
@@ -214,8 +302,8 @@ created(CrmSession *session, const HttpReply *reply)
 		state->person = json_get_array(person, "phones") &&
 			json_get_array(person, "emails") ? person : NULL;
 	}
-	if (state->event_sent && lead->notes != NULL)
-		fub_note_is_sent(session);	/* it was the event's message */
+	if (state->event_sent)
+		announced(session);
 	return session->link.has_digest ? fub_note_finish(session) : fub_write_record(session);
 }
 
@@ -236,7 +324,7 @@ fub_write_event_reply(CrmSession *session, const HttpReply *reply)
 	FubState   *state = session->state;
 	bool		known = session->link.record_id != NULL;
 
-	if (known && fub_reply_is(reply, 404))
+	if (known && fub_reply_gone(reply))
 		return fub_search_again(session);
 	if (fub_fields_stale(session, reply))
 		return fub_start(session);
@@ -252,7 +340,6 @@ fub_write_event_reply(CrmSession *session, const HttpReply *reply)
 		return reply_unreadable(session);
 	state->confirmed = true;
 	record_updated(session);
-	if (fub_note_due(session))
-		fub_note_is_sent(session);	/* it was the event's message */
+	announced(session);
 	return send_update(session);
 }

@@ -306,7 +306,8 @@ test_reply(CrmSession *session, const KvcoreAnswer *answer)
 {
 	if (list_of(answer) == NULL)
 		return reply_unreadable(session);
-	session->account_id = token_subject(session->connection->credential.secret);
+	if (session->connection->credential.secret != NULL) /* it may be gone meanwhile */
+		session->account_id = token_subject(session->connection->credential.secret);
 	if (session->account_id != NULL)
 		session->account_label = psprintf("kvCORE user %s", session->account_id);
 	return crm_success(session, CRM_WRITE_NONE);
@@ -320,8 +321,11 @@ test_reply(CrmSession *session, const KvcoreAnswer *answer)
 static void
 link_contact(CrmSession *session, char *id, CrmMatch match)
 {
+	const char *known = session->link.record_id;
+
+	if (known == NULL || strcmp(known, id) != 0)
+		memset(session->link.note_digest, 0, LEAD_DIGEST_LEN);
 	record_link(session, id, match);
-	memset(session->link.note_digest, 0, LEAD_DIGEST_LEN);
 }
 
 static CrmAction
@@ -418,11 +422,15 @@ search_reply(CrmSession *session, const KvcoreAnswer *answer)
 			!record_same_text(email, json_get_text(contact, "second_email")))
 			continue;
 		if (found != 0 && found != id)
+		{
+			record_searched(session);
 			return crm_skip(session, REFUSAL_AMBIGUOUS_MATCH);
+		}
 		found = id;
 	}
 	if (!list_is_whole(answer, KVCORE_PAGE))
 		return crm_skip(session, REFUSAL_AMBIGUOUS_MATCH);
+	record_searched(session);
 	if (found != 0)
 		return take_contact(session, found);
 	return sync->searched_again ? contact_gone(session) : create_contact(session);
@@ -561,9 +569,9 @@ same_email(const CrmLead *lead, const char *theirs)
 
 /*
  * Into the first of n_places keys under which there is nothing, unless it is
- * there under any of them; if all are taken, nowhere.
+ * there under any of them.  If all are taken, nowhere, and false.
  */
-static void
+static bool
 put_beside(JsonbContainer *contact, StringInfo body, const CrmLead *lead, const char *value,
 		   const char *const *keys, int n_keys, int n_places,
 		   bool (*same) (const CrmLead *lead, const char *theirs))
@@ -571,16 +579,17 @@ put_beside(JsonbContainer *contact, StringInfo body, const CrmLead *lead, const 
 	for (int i = 0; i < n_keys; i++)
 	{
 		if (same(lead, json_get_text(contact, keys[i])))
-			return;
+			return true;
 	}
 	for (int i = 0; i < n_places; i++)
 	{
 		if (text_is_blank(json_get_text(contact, keys[i])))
 		{
 			json_key_string(body, keys[i], value);
-			return;
+			return true;
 		}
 	}
+	return false;
 }
 
 /* cell_phone_2 is seen in contacts [5], and in no list of what can be written. */
@@ -594,10 +603,23 @@ put_keys(CrmSession *session, StringInfo body)
 
 	if (sync->contact == NULL)
 		return;
-	if (lead->phone != NULL && record_field_changed(session, LEAD_FIELD_PHONE))
-		put_beside(sync->contact, body, lead, lead->phone, phones, 4, 3, record_same_phone);
-	if (lead->email != NULL && record_field_changed(session, LEAD_FIELD_EMAIL))
-		put_beside(sync->contact, body, lead, lead->email, emails, 2, 2, same_email);
+	if (lead->phone != NULL && record_field_changed(session, LEAD_FIELD_PHONE) &&
+		!put_beside(sync->contact, body, lead, lead->phone, phones, 4, 3, record_same_phone))
+		record_withhold(session, LEAD_FIELD_PHONE);
+	if (lead->email != NULL && record_field_changed(session, LEAD_FIELD_EMAIL) &&
+		!put_beside(sync->contact, body, lead, lead->email, emails, 2, 2, same_email))
+		record_withhold(session, LEAD_FIELD_EMAIL);
+}
+
+static void
+withhold_others(CrmSession *session)
+{
+	KvcoreSync *sync = session->state;
+
+	record_withhold_others(session, !session->link.has_digest,
+						   sync->contact != NULL &&
+						   crm_names_agree(session->lead, json_get_text(sync->contact, "first_name"),
+										   json_get_text(sync->contact, "last_name")));
 }
 
 static bool
@@ -618,6 +640,7 @@ put_changes(CrmSession *session, StringInfo body)
 	KvcoreSync *sync = session->state;
 	const CrmLead *lead = session->lead;
 
+	withhold_others(session);
 	if (session->link.match == CRM_MATCH_SHARED_PHONE)
 		return;
 	put_name(session, body, LEAD_FIELD_FIRST_NAME, "first_name", lead->first_name);
@@ -745,7 +768,7 @@ finish_note(CrmSession *session)
 
 	if (!record_note_due(session, note))
 		return crm_success(session, session->write);
-	if ((session->uncertain || sync->searched_again) && !sync->notes_listed)
+	if ((session->uncertain || session->repeated || sync->searched_again) && !sync->notes_listed)
 	{
 		start_linked(session, KVCORE_STEP_NOTES, "GET", "/action/note");
 		return CRM_ACTION_SEND;
@@ -778,6 +801,7 @@ notes_reply(CrmSession *session, const KvcoreAnswer *answer)
 		return crm_fail(session, CRM_ERROR_LEAD_FINAL, "kvcore_note_unsure",
 						"kvCORE shows some of the notes only, so that nothing says whether this one has arrived.");
 	sync->notes_listed = true;
+	session->searched = true;
 	return finish_note(session);
 }
 
@@ -852,11 +876,8 @@ begin_linked(CrmSession *session)
 	if (id[0] == '\0' || id[strspn(id, "0123456789")] != '\0')
 		return crm_fail(session, CRM_ERROR_LEAD_FINAL, "bad_record_id",
 						"The stored id of this lead's record is not one of kvCORE's.");
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
-	{
-		if (record_field_changed(session, (LeadField) field))
-			return write_contact(session);
-	}
+	if (record_changed(session))
+		return write_contact(session);
 	if (record_note_due(session, note_text(session->lead)))
 		return finish_note(session);
 	return crm_skip(session, REFUSAL_UNCHANGED);
@@ -866,9 +887,9 @@ static CrmAction
 begin_sync(CrmSession *session)
 {
 	session->state = palloc0(sizeof(KvcoreSync));
+	record_begin(session);
 	if (session->lead->do_not_contact)
 		return crm_skip(session, REFUSAL_DO_NOT_CONTACT);
-	record_begin(session);
 	if (session->link.record_id == NULL && session->local_match != NULL)
 		link_contact(session, pstrdup(session->local_match), session->local_match_kind);
 	return session->link.record_id != NULL ? begin_linked(session) : search(session);
@@ -910,7 +931,8 @@ after_step(CrmSession *session, const HttpReply *reply)
 	if (crm_transport_failed(session, reply))
 		return CRM_ACTION_DONE;
 	read_answer(reply, &answer);
-	if (answer.status == 404 && is_about_contact(step))
+	/* what is no JSON comes from something in between, or from elsewhere */
+	if (answer.status == 404 && (answer.is_json || answer.is_empty) && is_about_contact(step))
 		return contact_missing(session);
 	if (answer.status == 409 && step == KVCORE_STEP_CREATE)
 		return create_conflict(session);
@@ -989,7 +1011,7 @@ kvcore_limit_hint(const HttpReply *reply, int limit_context, CrmLimitHint *hint)
 {
 	hint->limit_context = limit_context;
 	hint->limit = hint->remaining = -1;
-	hint->reset_ms = crm_retry_after_ms(http_reply_header(reply, "retry-after"), 0);
+	hint->reset_ms = crm_retry_after_ms(reply, 0);	/* see fub_limit_hint */
 	if (hint->reset_ms < 0 && reply->status == 429)
 		hint->reset_ms = kvcore_limits[limit_context].window_ms;
 }

@@ -156,6 +156,10 @@ extern LeadRefusal lead_refusal(const LeadFacts *facts,
  * source otherwise at creation only), do_not_contact otherwise only when set,
  * deleted_at never.  Neither the order of tags nor the spelling of the phone
  * number counts.
+ *
+ * In a stored digest a slot is the complement of the field's own where the
+ * record has something else, which is not ours to change (lead_digest_withhold):
+ * nothing is left to write, and the record is not known to have the value.
  */
 #define LEAD_DIGEST_LEN 8
 #define LEAD_DIGEST_SIZE (LEAD_DIGEST_LEN * LEAD_FIELD_COUNT)
@@ -163,6 +167,8 @@ extern void lead_digest(const CrmLead *lead,
 						const IntegrationSettings *settings,
 						uint8 digest[LEAD_DIGEST_SIZE]);
 extern bool lead_digest_differs(const uint8 *a, const uint8 *b, LeadField field);
+extern bool lead_digest_has(const uint8 *digest, LeadField field);
+extern void lead_digest_withhold(uint8 *digest, LeadField field);
 
 /*
  * 16 bytes that identify a phone key or an e-mail within one integration

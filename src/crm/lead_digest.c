@@ -203,6 +203,27 @@ lead_digest_differs(const uint8 *a, const uint8 *b, LeadField field)
 				  LEAD_DIGEST_LEN) != 0;
 }
 
+/* Has the field a value that is sent? */
+bool
+lead_digest_has(const uint8 *digest, LeadField field)
+{
+	static const uint8 none[LEAD_DIGEST_LEN] = {0};
+
+	return memcmp(digest + field * LEAD_DIGEST_LEN, none, LEAD_DIGEST_LEN) != 0;
+}
+
+/* A slot without a value stays: no record lacks what there is not. */
+void
+lead_digest_withhold(uint8 *digest, LeadField field)
+{
+	uint8	   *slot = digest + field * LEAD_DIGEST_LEN;
+
+	if (!lead_digest_has(digest, field))
+		return;
+	for (int i = 0; i < LEAD_DIGEST_LEN; i++)
+		slot[i] = ~slot[i];
+}
+
 void
 lead_key_hash(const char *integration_id, char kind, const char *key,
 			  uint8 hash[LEAD_KEY_HASH_LEN])

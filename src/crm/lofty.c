@@ -104,7 +104,7 @@ static CrmAction
 begin_linked(CrmSession *session)
 {
 	LoftySync  *sync = session->state;
-	bool		changed = false;
+	bool		changed;
 
 	if (!lofty_record_parse_id(session->link.record_id, &sync->record_id))
 		return crm_fail(session, CRM_ERROR_LEAD_FINAL, "bad_record_id",
@@ -113,11 +113,7 @@ begin_linked(CrmSession *session)
 	if (session->lead->do_not_contact)
 		changed = record_field_changed(session, LEAD_FIELD_DO_NOT_CONTACT);
 	else
-	{
-		for (int field = 0; field < LEAD_FIELD_COUNT; field++)
-			changed = changed || record_field_changed(session, (LeadField) field);
-		changed = changed || lofty_note_due(session);
-	}
+		changed = record_changed(session) || lofty_note_due(session);
 	return changed ? lofty_write_update(session) : crm_skip(session, REFUSAL_UNCHANGED);
 }
 
@@ -235,6 +231,8 @@ after_step(CrmSession *session, const HttpReply *reply)
 	no_lead = answer.code == LOFTY_LEAD_NOT_EXIST;
 	if (no_lead && is_about_record(step))
 		return lofty_search_missing(session);
+	if (answer.refused && step == LOFTY_STEP_FIELDS)
+		return lofty_fields_refused(session, &answer);
 	if (answer.refused && !(no_lead && is_search(step)))
 		return lofty_reply_refused(session, &answer);
 

@@ -11,8 +11,9 @@
 #include "crm/crm.h"
 #include "crm/json.h"
 
-/* Longer names are cut or refused by Lofty; we cut first (reference 3.3). */
+/* Longer ones are cut or refused by Lofty; we cut first (reference 3.3, 3.5). */
 #define LOFTY_MAX_NAME		30
+#define LOFTY_MAX_TAG		64
 
 /* The error code of a lead that is not there (5). */
 #define LOFTY_LEAD_NOT_EXIST	20006
@@ -55,6 +56,8 @@ typedef struct LoftyRecord
 	List	   *emails;			/* of char * */
 	List	   *tags;			/* of char * */
 	List	   *attributes;		/* of LoftyAttribute * */
+	char	   *source;
+	char	   *created;		/* when, in Lofty's own form */
 
 	/* was all of the array understood?  only then may it be written back */
 	bool		phones_whole;
@@ -74,6 +77,7 @@ typedef struct LoftySync
 	bool		remapping;		/* the linked record was missing; looking for
 								 * the one it was merged into */
 	bool		notes_listed;	/* LOFTY_STEP_NOTES is behind us */
+	bool		fields_refused; /* LOFTY_STEP_FIELDS was: go on without them */
 } LoftySync;
 
 /* A reply, read. */
@@ -110,6 +114,7 @@ extern bool lofty_record_parse_id(const char *text, int64 *id);
 extern LoftyRecord *lofty_record_read(JsonbContainer *lead);
 extern bool lofty_record_has_phone(const LoftyRecord *record, const CrmLead *lead);
 extern bool lofty_record_has_email(const LoftyRecord *record, const CrmLead *lead);
+extern bool lofty_record_names_agree(const LoftyRecord *record, const CrmLead *lead);
 extern bool lofty_record_link(CrmSession *session, const char *record_id, CrmMatch match);
 extern bool lofty_record_written_before(const CrmSession *session);
 
@@ -127,7 +132,9 @@ extern CrmAction lofty_write_update_reply(CrmSession *session, const LoftyAnswer
 
 /* lofty_fields.c.  Lists are of LoftyAttribute *. */
 extern CrmAction lofty_fields_request(CrmSession *session);
+extern bool lofty_fields_unknown(const CrmSession *session);
 extern CrmAction lofty_fields_reply(CrmSession *session, const LoftyAnswer *answer);
+extern CrmAction lofty_fields_refused(CrmSession *session, const LoftyAnswer *answer);
 extern bool lofty_fields_changed(const CrmSession *session);
 extern List *lofty_fields_of_lead(const CrmSession *session);
 extern List *lofty_fields_merge(const LoftyRecord *record, List *ours);

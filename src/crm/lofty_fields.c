@@ -23,6 +23,15 @@ lofty_fields_request(CrmSession *session)
 	return lofty_get(session, LOFTY_STEP_FIELDS, "/teamFeatures/listCustomField");
 }
 
+/* Must the definitions be asked for? */
+bool
+lofty_fields_unknown(const CrmSession *session)
+{
+	const LoftySync *sync = session->state;
+
+	return custom_fields_unknown(session->connection) && !sync->fields_refused;
+}
+
 /* Keep the definitions that the settings name, for all leads to come. */
 static void
 keep_definitions(CrmConnection *connection, JsonbContainer *definitions)
@@ -57,6 +66,13 @@ keep_definitions(CrmConnection *connection, JsonbContainer *definitions)
 	custom_fields_publish(connection, fields);
 }
 
+static CrmAction
+go_on(CrmSession *session)
+{
+	return session->link.record_id != NULL ?
+		lofty_write_update(session) : lofty_write_create(session);
+}
+
 CrmAction
 lofty_fields_reply(CrmSession *session, const LoftyAnswer *answer)
 {
@@ -67,8 +83,25 @@ lofty_fields_reply(CrmSession *session, const LoftyAnswer *answer)
 	if (definitions == NULL)
 		return reply_unreadable(session);
 	keep_definitions(session->connection, definitions);
-	return session->link.record_id != NULL ?
-		lofty_write_update(session) : lofty_write_create(session);
+	return go_on(session);
+}
+
+/*
+ * A key that may not see the definitions brings the lead without them.  They
+ * are never the first call of a session, so that a 404 is of them alone.
+ */
+CrmAction
+lofty_fields_refused(CrmSession *session, const LoftyAnswer *answer)
+{
+	LoftySync  *sync = session->state;
+	CrmAction	action = lofty_reply_refused(session, answer);
+
+	if (session->outcome.error_class != CRM_ERROR_LEAD_FINAL &&
+		!(answer->status == 404 && answer->is_json))
+		return action;
+	memset(&session->outcome, 0, sizeof(session->outcome));
+	sync->fields_refused = true;
+	return go_on(session);
 }
 
 /* ------------------------------------------------------------------------

@@ -71,10 +71,10 @@ lofty_note_finish(CrmSession *session)
 		return crm_success(session, session->write);
 
 	/*
-	 * An earlier attempt may have left the note here; so may a merge that
-	 * moved it here with the record.
+	 * An earlier attempt, or a predecessor's, may have left the note here; so
+	 * may a merge that moved it here with the record.
 	 */
-	if ((session->uncertain || sync->remapping) && !sync->notes_listed)
+	if ((session->uncertain || session->repeated || sync->remapping) && !sync->notes_listed)
 		return send_note_list(session);
 	return send_note(session);
 }
@@ -93,6 +93,7 @@ lofty_note_list_reply(CrmSession *session, const LoftyAnswer *answer)
 
 	Assert(ours != NULL);		/* they are listed for the sake of a note */
 	sync->notes_listed = true;
+	session->searched = true;
 	for (int i = 0; i < length; i++)
 	{
 		JsonbContainer *note = json_value_object(json_array_element(notes, i));

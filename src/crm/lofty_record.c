@@ -151,6 +151,8 @@ lofty_record_read(JsonbContainer *lead)
 	record->emails = read_strings(lead, "emails", &record->emails_whole);
 	record->tags = read_tags(lead);
 	read_attributes(lead, record);
+	record->source = json_get_text(lead, "source");
+	record->created = json_get_text(lead, "createTime");
 	record->has_address = read_has_address(lead);
 	record->flagged = json_get_bool(lead, "cannotCall") &&
 		json_get_bool(lead, "cannotText") &&
@@ -192,6 +194,19 @@ lofty_record_has_email(const LoftyRecord *record, const CrmLead *lead)
 	return false;
 }
 
+/* Names are compared as Lofty has room for them. */
+bool
+lofty_record_names_agree(const LoftyRecord *record, const CrmLead *lead)
+{
+	CrmLead		cut = *lead;
+
+	if (cut.first_name != NULL)
+		cut.first_name = text_clip(cut.first_name, LOFTY_MAX_NAME);
+	if (cut.last_name != NULL)
+		cut.last_name = text_clip(cut.last_name, LOFTY_MAX_NAME);
+	return crm_names_agree(&cut, record->first_name, record->last_name);
+}
+
 /* ------------------------------------------------------------------------
  * The link
  * ------------------------------------------------------------------------ */
@@ -205,11 +220,13 @@ bool
 lofty_record_link(CrmSession *session, const char *record_id, CrmMatch match)
 {
 	LoftySync  *sync = session->state;
+	const char *known = session->link.record_id;
 
 	if (!lofty_record_parse_id(record_id, &sync->record_id))
 		return false;
+	if (known == NULL || strcmp(known, record_id) != 0)
+		memset(session->link.note_digest, 0, LEAD_DIGEST_LEN);
 	record_link(session, pstrdup(record_id), match);
-	memset(session->link.note_digest, 0, LEAD_DIGEST_LEN);
 	return true;
 }
 

@@ -194,7 +194,7 @@ lofty_reply_refused(CrmSession *session, const LoftyAnswer *answer)
 		return crm_fail(session, CRM_ERROR_LEAD_FINAL, lofty_code,
 						error_message(answer->code));
 	if (answer->status == 404)
-		return crm_fail(session, CRM_ERROR_LEAD_FINAL, "wrong_url",
+		return crm_fail(session, CRM_ERROR_CONNECTION, "wrong_url",
 						"Lofty does not know this API address: check echosync.lofty_api_url.");
 	return crm_fail(session, CRM_ERROR_LEAD_FINAL,
 					psprintf("http_%d", answer->status),
@@ -235,7 +235,6 @@ void
 lofty_limit_hint(const HttpReply *reply, int limit_context, CrmLimitHint *hint)
 {
 	int64		reset = reply_header_number(reply, "x-ratelimit-reset");
-	const char *retry_after = http_reply_header(reply, "retry-after");
 
 	/* limits are read outside of any session, which would know the time */
 	int64		now_unix = (int64) time(NULL);
@@ -243,9 +242,7 @@ lofty_limit_hint(const HttpReply *reply, int limit_context, CrmLimitHint *hint)
 	hint->limit_context = limit_context;
 	hint->limit = reply_header_count(reply, "x-ratelimit-limit", 1);
 	hint->remaining = reply_header_count(reply, "x-ratelimit-remaining", 0);
-	hint->reset_ms = -1;
-	if (retry_after != NULL)
-		hint->reset_ms = crm_retry_after_ms(retry_after, now_unix);
+	hint->reset_ms = crm_retry_after_ms(reply, now_unix);
 	if (hint->reset_ms < 0 && reset >= 0)
 		hint->reset_ms = reset_ms(reset, now_unix);
 	if (hint->reset_ms < 0 && reply->status == 429)

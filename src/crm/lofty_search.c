@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "crm/custom_field.h"
 #include "crm/lofty.h"
 #include "crm/record.h"
 #include "crm/reply.h"
@@ -104,29 +103,34 @@ lofty_search_missing(CrmSession *session)
 static CrmMatch
 match_of(const CrmSession *session, const LoftyRecord *record)
 {
-	CrmLead		lead = *session->lead;
+	return record_match(lofty_record_has_email(record, session->lead),
+						lofty_record_names_agree(record, session->lead));
+}
 
-	/* names are compared as Lofty has room for them */
-	if (lead.first_name != NULL)
-		lead.first_name = text_clip(lead.first_name, LOFTY_MAX_NAME);
-	if (lead.last_name != NULL)
-		lead.last_name = text_clip(lead.last_name, LOFTY_MAX_NAME);
-	return record_match(lofty_record_has_email(record, &lead),
-						crm_names_agree(&lead, record->first_name, record->last_name));
+/* Is this the record that a predecessor made, whose link is lost? */
+static bool
+made_for_lead(const CrmSession *session, const LoftyRecord *record)
+{
+	RecordOrigin origin = {record->source, record->created, record->tags};
+
+	return session->repeated && lofty_record_names_agree(record, session->lead) &&
+		record_made_for_lead(session, &origin, LOFTY_MAX_TAG);
 }
 
 /*
  * Exactly one record has our phone or e-mail.  If a create of ours may have
  * happened, it is the one: the search before that create found none.  Its
- * note went along.  A stranger's name on it says otherwise.
+ * note went along.  A stranger's name on it says otherwise.  Which note a
+ * predecessor's create had is not known.
  */
 static CrmAction
 take_hit(CrmSession *session, LoftyRecord *record)
 {
 	LoftySync  *sync = session->state;
 	CrmMatch	match = match_of(session, record);
-	bool		ours = session->uncertain && !sync->remapping &&
+	bool		in_doubt = session->uncertain && !sync->remapping &&
 		match != CRM_MATCH_SHARED_PHONE;
+	bool		ours = in_doubt || (!sync->remapping && made_for_lead(session, record));
 
 	if (sync->remapping && record->id == sync->record_id)
 		return lofty_reply_no_lead(session);
@@ -136,10 +140,9 @@ take_hit(CrmSession *session, LoftyRecord *record)
 		return reply_unreadable(session);
 	sync->record = record;
 	if (ours)
-	{
 		session->write = CRM_WRITE_CREATED;
+	if (in_doubt)
 		lofty_note_is_sent(session);
-	}
 	return lofty_write_update(session);
 }
 
@@ -149,6 +152,7 @@ searched(CrmSession *session)
 {
 	LoftySync  *sync = session->state;
 
+	record_searched(session);
 	if (list_length(sync->hits) > 1)
 		return crm_skip(session, REFUSAL_AMBIGUOUS_MATCH);
 	if (sync->hits != NIL)
@@ -163,7 +167,7 @@ searched(CrmSession *session)
 		return lofty_reply_no_lead(session);
 	if (session->lead->do_not_contact)
 		return crm_skip(session, REFUSAL_DO_NOT_CONTACT);
-	if (custom_fields_unknown(session->connection))
+	if (lofty_fields_unknown(session))
 		return lofty_fields_request(session);
 	return lofty_write_create(session);
 }

@@ -11,13 +11,11 @@
  */
 #include "postgres.h"
 
-#include "crm/custom_field.h"
 #include "crm/lofty.h"
 #include "crm/record.h"
 #include "crm/reply.h"
 
-/* Longer ones are cut or refused by Lofty; we cut first (3.3, 3.5). */
-#define LOFTY_MAX_TAG		64
+/* Longer ones are refused by Lofty (3.3). */
 #define LOFTY_MAX_PHONE		20
 
 /* firstName is the one field that a create must have (3.3, 9). */
@@ -137,6 +135,8 @@ lofty_write_create_reply(CrmSession *session, const LoftyAnswer *answer)
 		return crm_fail(session, CRM_ERROR_UNCERTAIN, "no_record_id",
 						"Lofty accepted the lead but did not say under which id.");
 
+	if (sendable_phone(session->lead) == NULL)
+		record_withhold(session, LEAD_FIELD_PHONE);
 	record_written(session);
 	lofty_note_is_sent(session);
 	return crm_success(session, CRM_WRITE_CREATED);
@@ -185,9 +185,12 @@ name_change(const CrmSession *session, LeadField field, const char *ours)
 	return theirs != NULL && strcmp(theirs, clipped) == 0 ? NULL : clipped;
 }
 
-/* Phones and e-mails: the record's and ours, if ours is not among them. */
+/*
+ * Phones and e-mails: the record's and ours, if ours is not among them.  A
+ * list that was not understood is not written, and may be the next time.
+ */
 static void
-plan_keys(const CrmSession *session, LoftyChanges *changes)
+plan_keys(CrmSession *session, LoftyChanges *changes)
 {
 	const LoftySync *sync = session->state;
 	const LoftyRecord *record = sync->record;
@@ -196,14 +199,34 @@ plan_keys(const CrmSession *session, LoftyChanges *changes)
 
 	if (record == NULL)
 		return;
-	if (phone != NULL && record->phones_whole &&
-		record_field_changed(session, LEAD_FIELD_PHONE) &&
+	if (phone != NULL && record_field_changed(session, LEAD_FIELD_PHONE) &&
 		!lofty_record_has_phone(record, lead))
-		changes->phones = lappend(list_copy(record->phones), phone);
-	if (lead->email != NULL && record->emails_whole &&
-		record_field_changed(session, LEAD_FIELD_EMAIL) &&
+	{
+		if (record->phones_whole)
+			changes->phones = lappend(list_copy(record->phones), phone);
+		else
+			record_not_written(session, LEAD_FIELD_PHONE);
+	}
+	if (lead->email != NULL && record_field_changed(session, LEAD_FIELD_EMAIL) &&
 		!lofty_record_has_email(record, lead))
-		changes->emails = lappend(list_copy(record->emails), lead->email);
+	{
+		if (record->emails_whole)
+			changes->emails = lappend(list_copy(record->emails), lead->email);
+		else
+			record_not_written(session, LEAD_FIELD_EMAIL);
+	}
+}
+
+static void
+withhold_others(CrmSession *session)
+{
+	const LoftySync *sync = session->state;
+
+	record_withhold_others(session, !lofty_record_written_before(session),
+						   sync->record != NULL &&
+						   lofty_record_names_agree(sync->record, session->lead));
+	if (sendable_phone(session->lead) == NULL)
+		record_withhold(session, LEAD_FIELD_PHONE);
 }
 
 /* Tags that the record lacks, as far as we know it. */
@@ -231,7 +254,7 @@ tag_changes(const CrmSession *session)
  * sync->record is there for what depends on it.
  */
 static void
-plan_changes(const CrmSession *session, LoftyChanges *changes)
+plan_changes(CrmSession *session, LoftyChanges *changes)
 {
 	const LoftySync *sync = session->state;
 	const CrmLead *lead = session->lead;
@@ -245,6 +268,7 @@ plan_changes(const CrmSession *session, LoftyChanges *changes)
 		return;
 	}
 
+	withhold_others(session);
 	changes->tags = tag_changes(session);
 	if (session->link.match != CRM_MATCH_SHARED_PHONE)
 	{
@@ -348,7 +372,7 @@ lofty_write_update(CrmSession *session)
 
 	if (sync->record == NULL && needs_record(session))
 		return send_read(session);
-	if (lofty_fields_changed(session) && custom_fields_unknown(session->connection))
+	if (lofty_fields_changed(session) && lofty_fields_unknown(session))
 		return lofty_fields_request(session);
 
 	plan_changes(session, &changes);

@@ -12,7 +12,10 @@
 
 #include "crm/crm.h"
 
-/* The start of a CRM_TASK_SYNC: sets session->digest, clears session->write. */
+/*
+ * The start of a CRM_TASK_SYNC, before anything can end it: sets
+ * session->digest, clears session->write and session->searched.
+ */
 extern void record_begin(CrmSession *session);
 
 /*
@@ -34,6 +37,15 @@ extern bool record_gets_address(const CrmLead *lead);
 /* Did the field change since the record was last written?  Unknown: yes. */
 extern bool record_field_changed(const CrmSession *session, LeadField field);
 extern bool record_address_changed(const CrmSession *session);
+extern bool record_changed(const CrmSession *session);	/* any of them */
+
+/*
+ * Is the record that the session is linked to known to carry the phone number
+ * or the e-mail address (LEAD_FIELD_PHONE, _EMAIL) that the lead has now?  It
+ * is when we wrote it or saw it there, or found or made the record by it.
+ * Other leads are led to the record by what this says.
+ */
+extern bool record_carries(const CrmSession *session, LeadField field);
 
 /*
  * The record has all it is to have, the note apart; the note was sent.  The
@@ -42,6 +54,24 @@ extern bool record_address_changed(const CrmSession *session);
  */
 extern void record_written(CrmSession *session);
 extern void record_note_sent(CrmSession *session, const char *note);
+
+/*
+ * All but this field, to be said before record_written.  _not_written: it could
+ * not be, and is still to do.  _withhold: if it differs from what was written
+ * before, the record has something else, which is not ours to change.
+ */
+extern void record_not_written(CrmSession *session, LeadField field);
+extern void record_withhold(CrmSession *session, LeadField field);
+
+/*
+ * Withhold what is not filled in on a record that we did not make: its names,
+ * unless they agreed when we met it, and on a stranger's all keys but the phone
+ * number that it was found by.  first: nothing was written to it before.
+ */
+extern void record_withhold_others(CrmSession *session, bool first, bool names_agree);
+
+/* All searches by phone and e-mail have answered, whatever they found. */
+extern void record_searched(CrmSession *session);
 
 /*
  * Is there a note that was not sent yet?  note is the text whose digest is
@@ -62,11 +92,38 @@ extern bool record_same_text(const char *ours, const char *theirs);
 /* How a record that a search found by phone or e-mail is the lead's. */
 extern CrmMatch record_match(bool same_email, bool names_agree);
 
+/* What a record says of how it came to be; NULL or NIL where it says nothing. */
+typedef struct RecordOrigin
+{
+	const char *source;
+	const char *created;		/* when, as the CRM writes it */
+	List	   *tags;			/* of char * */
+} RecordOrigin;
+
+/*
+ * Does a record that was found say itself that a predecessor made it for this
+ * lead?  Asked if session->repeated, of the only hit, whose names agree.
+ */
+extern bool record_made_for_lead(const CrmSession *session, const RecordOrigin *origin,
+								 int tag_max_chars);
+
+/*
+ * Was it made, at the time that the CRM says, since the lead was queued?
+ * if_unknown: the answer when it says none that can be read.
+ */
+extern bool record_since_queued(const CrmSession *session, const char *created,
+								bool if_unknown);
+
 /*
  * From here on the record is the lead's; nothing was written to it yet.
- * record_id is not copied; NULL unlinks.  The digest of the note stays, since
- * notes move along when a CRM merges records.
+ * record_id is not copied.  The digest of the note and the time of the event
+ * stay, since notes and events move along when a CRM merges records.  Of the
+ * record that it was linked to already nothing is forgotten; only a match that
+ * is surer takes the place of the old one.
  */
 extern void record_link(CrmSession *session, char *record_id, CrmMatch match);
+
+/* The record is gone, and a search has found no other. */
+extern void record_unlink(CrmSession *session);
 
 #endif							/* ECHOSYNC_RECORD_H */

@@ -15,11 +15,13 @@
 #include "config/seal.h"
 #include "crm/json.h"
 #include "db/integration.h"
+#include "db/link.h"
 #include "db/statement.h"
 
 static Statement select_existing = {
-	.sql = "SELECT i.id, i.settings, i.crm_account FROM @schema@.crm_integrations i"
-	" WHERE i.user_id = $1 AND i.crm_type = $2 FOR NO KEY UPDATE",
+	.sql = "SELECT i.id, i.settings, i.crm_account, c.sealed FROM @schema@.crm_integrations i"
+	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id"
+	" WHERE i.user_id = $1 AND i.crm_type = $2 FOR NO KEY UPDATE OF i",
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID}
 };
@@ -55,8 +57,27 @@ static Statement upsert_credential = {
 	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
 };
 
-static Statement drop_links = {
-	.sql = "DELETE FROM @schema@.crm_lead_links l WHERE l.integration_id = $1",
+/*
+ * Links without an account are the connection's as it was.  They are given that
+ * account when it becomes another one.  Where it was never known they are of no
+ * use any more, nor are they beside one that has the account.
+ */
+static Statement settle_links = {
+	.sql = "UPDATE @schema@.crm_lead_links l SET crm_account = $2"
+	" WHERE l.integration_id = $1 AND l.crm_account IS NULL",
+	.nargs = 2,
+	.argtypes = {UUIDOID, TEXTOID}
+};
+static Statement drop_unknown_links = {
+	.sql = "DELETE FROM @schema@.crm_lead_links l WHERE l.integration_id = $1 AND l.crm_account IS NULL"
+	" AND ($2 IS NULL OR EXISTS (SELECT FROM @schema@.crm_lead_links o WHERE o.integration_id = l.integration_id"
+	" AND o.lead_id = l.lead_id AND o.source_id = l.source_id AND o.crm_account = $2))",
+	.nargs = 2,
+	.argtypes = {UUIDOID, TEXTOID}
+};
+
+static Statement select_any_link = {
+	.sql = "SELECT 1 FROM @schema@.crm_lead_links l WHERE l.integration_id = $1",
 	.nargs = 1,
 	.argtypes = {UUIDOID}
 };
@@ -67,6 +88,7 @@ typedef struct Former
 	pg_uuid_t	id;
 	Jsonb	   *settings;
 	char	   *account;
+	char	   *sealed;
 } Former;
 
 char *
@@ -92,6 +114,31 @@ integration_seal(const char *id, const char *user_id, const CrmCredential *crede
 	return sealed;
 }
 
+const char *
+integration_unseal(const char *id, const char *user_id, const char *sealed,
+				   CrmCredential *credential)
+{
+	const char *reason = NULL;
+	char	   *plain = seal_open(sealed, integration_seal_context(id, user_id), &reason);
+	Jsonb	   *parsed;
+
+	if (plain == NULL)
+		return reason;
+	parsed = json_parse(plain, strlen(plain));
+	if (parsed != NULL && JB_ROOT_IS_OBJECT(parsed))
+	{
+		credential->secret = json_get_text(&parsed->root, "secret");
+		credential->refresh_token = json_get_text(&parsed->root, "refresh_token");
+	}
+	if (parsed != NULL)
+	{
+		explicit_bzero(parsed, VARSIZE(parsed));
+		pfree(parsed);
+	}
+	seal_wipe(plain);
+	return credential->secret == NULL ? "it holds no secret" : NULL;
+}
+
 static void
 find_former(const NewConnection *new, Former *former)
 {
@@ -107,6 +154,7 @@ find_former(const NewConnection *new, Former *former)
 		former->id = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
 		former->settings = DatumGetJsonbPCopy(spi_datum(0, 2, &isnull));
 		former->account = spi_text(0, 3);
+		former->sealed = spi_text(0, 4);
 		return;
 	}
 	statement_execute(&take_former, values, NULL, false, 1);
@@ -119,7 +167,7 @@ find_former(const NewConnection *new, Former *former)
 }
 
 static void
-store_row(const NewConnection *new, const Former *former, pg_uuid_t *id)
+store_row(const NewConnection *new, const Former *former, const char *account, pg_uuid_t *id)
 {
 	Datum		values[7];
 	char		nulls[8] = "       ";
@@ -133,9 +181,9 @@ store_row(const NewConnection *new, const Former *former, pg_uuid_t *id)
 	values[4] = CStringGetTextDatum(new->credential->kind == CRM_CREDENTIAL_OAUTH ?
 									"oauth" : "api_key");
 	nulls[0] = former->found ? ' ' : 'n';
-	nulls[5] = new->account_id ? ' ' : 'n';
+	nulls[5] = account ? ' ' : 'n';
 	nulls[6] = new->account_label ? ' ' : 'n';
-	values[5] = new->account_id ? CStringGetTextDatum(new->account_id) : 0;
+	values[5] = account ? CStringGetTextDatum(account) : 0;
 	values[6] = new->account_label ? CStringGetTextDatum(new->account_label) : 0;
 	statement_execute(&upsert_integration, values, nulls, false, 0);
 	*id = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
@@ -155,34 +203,65 @@ store_credential(const NewConnection *new, const pg_uuid_t *id)
 	statement_execute(&upsert_credential, values, nulls, false, 0);
 }
 
-/* "account/user": another user of the same account sees the same records. */
+/* Another user of the same account sees the same records. */
 static bool
 same_account(const char *a, const char *b)
 {
-	size_t		len = strcspn(a, "/");
+	return a != NULL && b != NULL && strcmp(link_account(a), link_account(b)) == 0;
+}
 
-	return b != NULL && strcspn(b, "/") == len && strncmp(a, b, len) == 0;
+/* One key is of one account, whether that is known or not. */
+static bool
+same_credential(const NewConnection *new, const Former *former)
+{
+	char	   *id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&former->id)));
+	CrmCredential credential = {0};
+	bool		same;
+
+	if (former->sealed == NULL ||
+		integration_unseal(id, new->user_id, former->sealed, &credential) != NULL ||
+		credential.secret == NULL)
+		return false;
+	same = strcmp(credential.secret, new->credential->secret) == 0;
+	seal_wipe(credential.secret);
+	seal_wipe(credential.refresh_token);
+	return same;
+}
+
+/* Record ids of the former account would be strangers in this one. */
+static void
+leave_account(const Former *former, const char *account, const pg_uuid_t *id)
+{
+	Datum		values[2] = {UUIDPGetDatum(id)};
+
+	if (former->account != NULL)
+		values[1] = CStringGetTextDatum(link_account(former->account));
+	statement_execute(&drop_unknown_links, values, former->account ? NULL : " n", false, 0);
+	if (former->account != NULL)
+		statement_execute(&settle_links, values, NULL, false, 0);
+	statement_execute(&select_any_link, values, NULL, false, 1);
+	if (SPI_processed > 0 && account != NULL && former->account != NULL)
+		ereport(NOTICE,
+				(errmsg("the credential belongs to a different account of the CRM than before"),
+				 errdetail("Leads will be looked for there anew.")));
 }
 
 void
 integration_store(const NewConnection *new, pg_uuid_t *id)
 {
 	Former		former = {0};
-	Datum		value;
+	const char *account = new->account_id;
+	bool		stays = true;
 
 	find_former(new, &former);
-	store_row(new, &former, id);
-	store_credential(new, id);
-
-	/* Record ids of another account would be strangers in this one. */
-	if (former.found && former.account != NULL &&
-		!same_account(former.account, new->account_id))
+	if (former.found && !same_account(former.account, account))
 	{
-		value = UUIDPGetDatum(id);
-		statement_execute(&drop_links, &value, NULL, false, 0);
-		if (SPI_processed > 0)
-			ereport(NOTICE,
-					(errmsg("this is another account of the CRM than before"),
-					 errdetail("Leads will be looked for there anew.")));
+		stays = (account == NULL || former.account == NULL) && same_credential(new, &former);
+		if (stays && account == NULL)
+			account = former.account;
 	}
+	store_row(new, &former, account, id);
+	store_credential(new, id);
+	if (!stays)
+		leave_account(&former, account, id);
 }

@@ -10,12 +10,14 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -328,21 +330,67 @@ operator_namespace_name(Oid operator)
 	return get_namespace_name(schema);
 }
 
-char *
-lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, int parameter,
-				   bool as_text)
+static Oid
+column_type(const LeadColumns *columns, Oid relation, LeadField field)
 {
 	const char *column = columns->names[field][0];
 	AttrNumber	attnum = get_attnum(relation, column);
 	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
-	TypeCacheEntry *entry;
-	char	   *operator_schema;
 
 	if (!OidIsValid(type))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of an attached table no longer exists", column),
 				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
+	return type;
+}
+
+bool
+lead_columns_fits(const LeadColumns *columns, Oid relation, LeadField field, char *text)
+{
+	Oid			type = column_type(columns, relation, field);
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool fits = true;
+	Oid			input,
+				parameter;
+
+	getTypeInputInfo(type, &input, &parameter);
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		(void) OidInputFunctionCall(input, text, parameter, -1);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			ReThrowError(error);
+		FreeErrorData(error);
+		fits = false;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return fits;
+}
+
+char *
+lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, int parameter,
+				   bool as_text)
+{
+	const char *column = columns->names[field][0];
+	Oid			type = column_type(columns, relation, field);
+	TypeCacheEntry *entry;
+	char	   *operator_schema;
+
 	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
 	if (as_text || !OidIsValid(entry->eq_opr) || type == VARCHAROID)
 		return psprintf("t.%s::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($%d)",

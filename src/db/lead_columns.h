@@ -49,4 +49,11 @@ extern bool lead_table_owner(Oid relation, Oid *owner);
 extern char *lead_columns_match(const LeadColumns *columns, Oid relation,
 								LeadField field, int parameter, bool as_text);
 
+/*
+ * Is the text a value of the column's type, as lead_columns_match casts it?  The
+ * type's input function runs with the rights of the moment, in a subtransaction.
+ */
+extern bool lead_columns_fits(const LeadColumns *columns, Oid relation,
+							  LeadField field, char *text);
+
 #endif							/* ECHOSYNC_LEAD_COLUMNS_H */

@@ -43,6 +43,13 @@ link_from_row(uint64 row, int first, CrmLink *link)
 	(void) copy_bytes(row, first + 3, link->note_digest, LEAD_DIGEST_LEN);
 	created_at = spi_datum(row, first + 4, &isnull);
 	link->created_at = isnull ? 0 : DatumGetTimestampTz(created_at);
+	link->announced_at = spi_timestamptz(row, first + 5);
+}
+
+char *
+link_account(const char *crm_account)
+{
+	return crm_account ? pnstrdup(crm_account, strcspn(crm_account, "/")) : NULL;
 }
 
 bool

@@ -133,6 +133,10 @@ with_schema(const char *sql)
 	StringInfoData out;
 	const char *mark;
 
+	if (schema_name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"echosync\" was not found in this database")));
 	initStringInfo(&out);
 	while ((mark = strstr(sql, "@schema@")) != NULL)
 	{

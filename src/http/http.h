@@ -60,6 +60,8 @@ typedef struct HttpRequest
 								 * and close it: nothing is sent, and the result
 								 * is a RESPONSE of status 0 */
 	long		timeout_ms;		/* instead of the engine's two; 0: those */
+	bool		fresh_dns;		/* look the host up anew, should a connection be
+								 * made: not what was found a minute ago */
 } HttpRequest;
 
 typedef struct HttpHeader

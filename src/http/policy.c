@@ -9,8 +9,8 @@
  */
 #include "transfer.h"
 
-/* A name stays resolved for long: a few API hosts, asked all day. */
-#define POLICY_DNS_CACHE_S			300L
+/* A few API hosts, asked all day; but one that moves is to be found soon. */
+#define POLICY_DNS_CACHE_S			60L
 
 /*
  * An idle connection older than this is not used again.  Below the idle

@@ -408,6 +408,8 @@ transfer_set_request(CURL *easy, HttpTransfer *transfer,
 		SET(CURLOPT_CONNECTTIMEOUT_MS, request->timeout_ms);
 		SET(CURLOPT_TIMEOUT_MS, request->timeout_ms);
 	}
+	if (request->fresh_dns)
+		SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	return CURLE_OK;
 }
 
@@ -440,7 +442,7 @@ http_transfer_make(CURL *easy, const HttpEngineOptions *options,
 	}
 	transfer->repeatable = strcmp(request->method, "GET") == 0;
 	transfer->connect_only = request->connect_only;
-	transfer->own_timeout = request->timeout_ms > 0;
+	transfer->own_options = request->timeout_ms > 0 || request->fresh_dns;
 	if (!transfer_copy_headers(transfer, request) ||
 		!transfer_copy_body(transfer, request))
 	{
@@ -470,7 +472,7 @@ bool
 http_transfer_was_plain(const HttpTransfer *transfer)
 {
 	return transfer->code == CURLE_OK && transfer->fault == HTTP_FAULT_NONE &&
-		transfer->n_sends == 1 && !transfer->connect_only && !transfer->own_timeout;
+		transfer->n_sends == 1 && !transfer->connect_only && !transfer->own_options;
 }
 
 void

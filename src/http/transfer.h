@@ -53,7 +53,7 @@ struct HttpTransfer
 	size_t		body_len;
 	bool		repeatable;		/* libcurl may send it a second time */
 	bool		connect_only;
-	bool		own_timeout;	/* not the engine's */
+	bool		own_options;	/* not the engine's */
 	bool		connected;		/* connect_only: the connection stood */
 
 	/* limits as they were at submit */

@@ -177,10 +177,22 @@ budget_close(Budget *budget)
 	dshash_release_lock(budgets, budget);
 }
 
+/*
+ * No CRM's word holds for longer than LIMIT_MAX_WAIT_US: one that seems to is of a
+ * clock that was set back since, and is over.
+ */
+static TimestampTz
+held_until(Budget *budget, TimestampTz now)
+{
+	if (budget->held_until > now + LIMIT_MAX_WAIT_US)
+		budget->held_until = 0;
+	return budget->held_until;
+}
+
 static bool
 budget_is_idle(Budget *budget, TimestampTz now)
 {
-	bool		idle = budget->held_until <= now;
+	bool		idle = held_until(budget, now) <= now;
 
 	for (int i = 0; i < BUDGET_MAX_LIMITS && idle; i++)
 		idle = limiter_is_idle(&budget->limiters[i], now);
@@ -225,7 +237,7 @@ budget_next(Budget *budget, int limit_context, TimestampTz now)
 
 	SpinLockAcquire(&budget->mutex);
 	when = limiter_next(&budget->limiters[limit_context], now);
-	when = Max(when, budget->held_until);
+	when = Max(when, held_until(budget, now));
 	SpinLockRelease(&budget->mutex);
 	return when;
 }
@@ -236,7 +248,7 @@ budget_room(Budget *budget, int limit_context, TimestampTz now)
 	int			room;
 
 	SpinLockAcquire(&budget->mutex);
-	room = budget->held_until > now ? 0 : limiter_room(&budget->limiters[limit_context], now);
+	room = held_until(budget, now) > now ? 0 : limiter_room(&budget->limiters[limit_context], now);
 	SpinLockRelease(&budget->mutex);
 	return room;
 }
@@ -271,7 +283,7 @@ budget_take(Budget *budget, int limit_context, bool must_hear, TimestampTz now, 
 	bool		free;
 
 	SpinLockAcquire(&budget->mutex);
-	free = budget->held_until <= now && limiter_next(limiter, now) <= now &&
+	free = held_until(budget, now) <= now && limiter_next(limiter, now) <= now &&
 		!(must_hear && limiter_must_hear(limiter, now));
 	if (free)
 		limiter_sent(limiter, now, until);
@@ -328,23 +340,23 @@ budget_hold(Budget *budget, TimestampTz until)
 }
 
 TimestampTz
-budget_held_until(Budget *budget)
+budget_held_until(Budget *budget, TimestampTz now)
 {
 	TimestampTz until;
 
 	SpinLockAcquire(&budget->mutex);
-	until = budget->held_until;
+	until = held_until(budget, now);
 	SpinLockRelease(&budget->mutex);
 	return until;
 }
 
 TimestampTz
-budget_blocked_until(Budget *budget)
+budget_blocked_until(Budget *budget, TimestampTz now)
 {
 	TimestampTz until;
 
 	SpinLockAcquire(&budget->mutex);
-	until = Max(budget->held_until, budget->limiters[0].blocked_until);
+	until = Max(held_until(budget, now), budget->limiters[0].blocked_until);
 	SpinLockRelease(&budget->mutex);
 	return until;
 }

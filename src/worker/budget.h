@@ -55,9 +55,9 @@ extern void budget_told(Budget *budget, const CrmLimitHint *hint, TimestampTz no
 
 /* No calls until then, in no context; and what was said last (0: nothing). */
 extern void budget_hold(Budget *budget, TimestampTz until);
-extern TimestampTz budget_held_until(Budget *budget);
+extern TimestampTz budget_held_until(Budget *budget, TimestampTz now);
 
 /* Until when the CRM has refused calls of the first context, or said that none are left. */
-extern TimestampTz budget_blocked_until(Budget *budget);
+extern TimestampTz budget_blocked_until(Budget *budget, TimestampTz now);
 
 #endif							/* ECHOSYNC_BUDGET_H */

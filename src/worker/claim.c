@@ -6,7 +6,8 @@
  * rows up to it are attached to jobs already.  Since ids are drawn before
  * commit, a row may appear below a cursor; so a cursor never passes the
  * *horizon*, below which every transaction that drew an id has ended.  Rows
- * between horizon and cursor are met again and recognised.
+ * between horizon and cursor are met again and recognised.  Rows of a lead in
+ * work are passed, and the cursor comes back to them when it rests (job.c).
  *
  * Not here: what a row refers to (read.c).
  */
@@ -33,10 +34,10 @@
  * Rows that a connection looks at, of each priority: two for each lead that it
  * has room for, since one lead may have several, and the end of the queue is to
  * be seen with its last lead.  Where the first so many are all of leads in work,
- * twice as many the next time.
+ * and the cursor cannot pass them yet, twice as many the next time.
  */
 #define WINDOW_MIN 2
-#define WINDOW_MAX 256
+#define WINDOW_MAX 4096
 
 /*
  * Connections looked at in one transaction.  After a start that may be all of
@@ -47,7 +48,7 @@
 static Statement select_connections = {
 	.sql = "SELECT k.id, i.xmin, i.user_id, i.crm_type, i.status, i.status_reason,"
 	" i.updated_at, i.settings, i.crm_account, i.consecutive_failures,"
-	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at"
+	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at, i.connected_at"
 	" FROM unnest($1) AS k(id)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id",
@@ -94,8 +95,7 @@ discover_body(void *arg)
 			continue;
 		connection = connection_get(id);
 		connection->stale = true;
-		connection_expect_rows(connection);
-		connection->cursor[0] = connection->cursor[1] = 0;
+		connection_start_over(connection);
 		connection_ready(connection);
 	}
 }
@@ -165,7 +165,8 @@ take_row(Connection *connection, uint64 i)
 		.credential_xmin = DatumGetTransactionId(spi_datum(i, 12, &isnull)),
 		.credential_kind = spi_text(i, 13),
 		.sealed = spi_text(i, 14),
-		.expires_at = spi_timestamptz(i, 15)
+		.expires_at = spi_timestamptz(i, 15),
+		.connected_at = spi_timestamptz(i, 16)
 	};
 
 	connection_set_row(connection, &row);
@@ -266,12 +267,12 @@ attach_job(Connection *connection, const QueueNext *row)
 {
 	Job		   *job = job_make(JOB_LEAD, connection);
 
+	job->session.task = CRM_TASK_SYNC;
 	job->lead_id = MemoryContextStrdup(job->context, row->lead_id);
 	job->sync_type = MemoryContextStrdup(job->context, row->sync_type);
 	job->queued_at = row->queued_at;
-	job->source_id = row->source_id;
+	job->queue_source = job->source_id = row->source_id;
 	job_set_state(job, JOB_STATE_READ);
-	worker_list_append(&worker->to_read, job);
 	return job;
 }
 
@@ -295,11 +296,31 @@ take_snapshot(Job *job, const QueueNext *row)
 	job->snapshot_age = age;
 }
 
-/*
- * Attach one row; false when it must stay where it is: a lead in work is not
- * joined by a later change, and there may be no room for another lead.
- */
+/* What becomes of a row that was met. */
+typedef enum Meeting
+{
+	ROW_ATTACHED,
+	ROW_OF_LEAD_IN_WORK,		/* a later change does not join it */
+	ROW_WITHOUT_ROOM			/* for another lead */
+} Meeting;
+
 static bool
+has_room(const Connection *connection)
+{
+	return connection->n_active < connection->max_active &&
+		connection->n_held < CONNECTION_MAX_HELD && connection_knows_account(connection);
+}
+
+/* The cursor comes back to the first of these when the job rests. */
+static void
+note_passed(Job *job, const QueueNext *row)
+{
+	int64	   *first = &job->passed[row->priority];
+
+	*first = *first == 0 ? row->id : Min(*first, row->id);
+}
+
+static Meeting
 attach_row(Connection *connection, const QueueNext *row)
 {
 	Job		   *job = job_find_lead(connection, row->lead_id, row->source_id);
@@ -307,14 +328,16 @@ attach_row(Connection *connection, const QueueNext *row)
 	bool		by_hand;
 
 	if (job != NULL && job_has_row(job, row->priority, row->id))
-		return true;
+		return ROW_ATTACHED;
 	if (job != NULL && job->state != JOB_STATE_HELD && job->state != JOB_STATE_READ)
-		return false;
+	{
+		note_passed(job, row);
+		return ROW_OF_LEAD_IN_WORK;
+	}
 	if (job == NULL)
 	{
-		if (connection->n_active >= connection->max_active ||
-			connection->n_held >= CONNECTION_MAX_HELD)
-			return false;
+		if (!has_room(connection))
+			return ROW_WITHOUT_ROOM;
 		job = attach_job(connection, row);
 	}
 	by_hand = strcmp(row->sync_type, "manual") == 0 || strcmp(row->sync_type, "retry") == 0;
@@ -323,7 +346,7 @@ attach_row(Connection *connection, const QueueNext *row)
 		job->newest_queued_at = Max(job->newest_queued_at, row->queued_at);
 	take_snapshot(job, row);
 	job_add_row(job, &attached);
-	return true;
+	return ROW_ATTACHED;
 }
 
 /* For queue_reader_read. */
@@ -336,7 +359,7 @@ meet_row(const QueueNext *row, void *arg)
 	connection->used_at = worker->now;
 	connection->n_met[priority]++;
 	connection->maybe_work = true;	/* until a claim finds nothing */
-	if (!attach_row(connection, row))
+	if (attach_row(connection, row) == ROW_WITHOUT_ROOM)
 		connection->left_behind[priority] = true;
 	else if (!connection->left_behind[priority] && row->id <= worker->horizon)
 		connection->cursor[priority] = Max(connection->cursor[priority], row->id);
@@ -368,12 +391,14 @@ note_what_was_seen(List *connections)
 		bool		full = connection->n_asked > 0 &&
 			Max(connection->n_met[0], connection->n_met[1]) >= connection->n_asked;
 		bool		widen = full && connection->n_active == connection->n_before &&
-			connection->n_active < connection->max_active &&
-			connection->n_held < CONNECTION_MAX_HELD && connection->window < WINDOW_MAX;
+			has_room(connection) && connection->window < WINDOW_MAX;
 
 		for (int i = 0; i < 2 && connection->n_asked > 0; i++)
 			connection->seen_all[i] |= connection->n_met[i] < connection->n_asked &&
 				!connection->left_behind[i];
+		if (connection->n_asked > 0 && connection->n_met[0] + connection->n_met[1] > 0 &&
+			!connection_knows_account(connection))
+			account_ask(connection);
 		connection->window = widen ? 2 * Max(connection->window, WINDOW_MIN) : 0;
 		connection->n_asked = 0;
 		if (widen)
@@ -381,21 +406,28 @@ note_what_was_seen(List *connections)
 	}
 }
 
-/* May rows be taken for this connection now, and how many? */
+/*
+ * May rows be taken for this connection, and how many?  Asked again now that its
+ * row is loaded, which is no reason to take any.
+ */
 static bool
 prepare_claim(Connection *connection)
 {
+	bool		may_start = connection->may_start;
+
 	connection->n_asked = 0;
-	connection->maybe_work = connection->reload_blocked;
-	if (!connection_may_send(connection) || connection->reload_blocked)
+	connection->may_start = false;
+	if (!connection_may_send(connection) && !connection->reload_blocked)
+		connection->maybe_work = false;
+	if (!connection_wants_leads(connection))
 		return false;
-	if (!connection->may_start)
+	if (!may_start)
 	{
-		connection->maybe_work = true;	/* its row was loaded, no more */
-		connection_ready(connection);
+		connection_ready(connection);	/* its row was loaded, no more */
 		return false;
 	}
 	places_start(connection);
+	connection->maybe_work = false; /* unless rows are met */
 	connection->n_before = connection->n_active;
 	connection->n_asked = rows_wanted(connection);
 	connection->n_met[0] = connection->n_met[1] = 0;
@@ -442,7 +474,7 @@ drop_orphans(List *connections)
 		if (!connection->missing)
 			continue;
 		statement_execute(&delete_orphans, &id, NULL, false, 0);
-		connection_release_jobs(connection);
+		connection_release_jobs(connection, true);
 		connection->maybe_work = false;
 	}
 }
@@ -475,21 +507,18 @@ claim_forget(List *connections)
 {
 	ListCell   *lc;
 
-	foreach(lc, worker->to_read)
+	foreach(lc, jobs_in(JOB_STATE_READ))
 	{
 		Job		   *job = lfirst(lc);
 
 		connections = list_append_unique_ptr(connections, job->connection);
 		job_free(job);
 	}
-	list_free(worker->to_read);
-	worker->to_read = NIL;
 	foreach(lc, connections)
 	{
 		Connection *connection = lfirst(lc);
 
-		connection->cursor[0] = connection->cursor[1] = 0;
-		connection_expect_rows(connection);
+		connection_start_over(connection);
 		connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, 1000));
 	}
 }

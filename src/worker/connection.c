@@ -19,7 +19,6 @@
 #include "config/seal.h"
 #include "config/settings.h"
 #include "crm/custom_field.h"
-#include "crm/json.h"
 #include "db/integration.h"
 #include "worker/schedule.h"
 #include "worker/worker.h"
@@ -31,6 +30,9 @@
 #define EVICT_AFTER_MS (10 * 60 * 1000)
 #define EVICT_SOON_MS 1000
 #define MANY_CONNECTIONS 1000
+
+/* Neither the limits of CRMs nor probes hold a connection for longer. */
+#define MAX_HOLD_MS (305 * 1000)
 
 static MemoryContext connection_context;
 
@@ -213,53 +215,47 @@ keep_secret(char *text)
 	return kept;
 }
 
-/* The sealed form is JSON: {"secret": ..., "refresh_token": ...}. */
-static void
-read_secrets(CrmCredential *credential, const char *plain)
+static bool
+same_secret(const char *a, const char *b)
 {
-	Jsonb	   *parsed = json_parse(plain, strlen(plain));
-
-	if (parsed == NULL)
-		return;
-	if (JB_ROOT_IS_OBJECT(parsed))
-	{
-		credential->secret = keep_secret(json_get_text(&parsed->root, "secret"));
-		credential->refresh_token = keep_secret(json_get_text(&parsed->root, "refresh_token"));
-	}
-	explicit_bzero(parsed, VARSIZE(parsed));
-	pfree(parsed);
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/* Take over a credential as the table has it.  A refresh of another is abandoned. */
 static void
-connection_unseal(Connection *connection, const char *kind, const char *sealed,
-				  TimestampTz expires_at)
+connection_unseal(Connection *connection, const ConnectionRow *row)
 {
 	CrmConnection *crm = &connection->crm;
-	const char *reason;
-	char	   *plain;
+	CrmCredential read = {0};
+	const char *reason = NULL;
 
+	if (row->sealed != NULL)
+		reason = integration_unseal(crm->integration_id, connection->user_id, row->sealed, &read);
+	if (connection->refresh != NULL && read.secret != NULL &&
+		!same_secret(connection->refresh->refresh_token, read.refresh_token))
+		token_abandon(connection);
+	if (!same_secret(crm->credential.secret, read.secret))
+	{
+		connection->token_used = true;	/* as far as we know */
+		connection->token_life_us = PG_INT64_MAX;
+	}
 	connection_wipe_credential(crm);
-	connection->unsealed = false;
 	connection->token_generation++;
-	if (sealed == NULL)
-		return;
-	plain = seal_open(sealed, integration_seal_context(crm->integration_id, connection->user_id),
-					  &reason);
-	if (plain == NULL)
+	crm->credential.secret = keep_secret(read.secret);
+	crm->credential.refresh_token = keep_secret(read.refresh_token);
+	connection->unsealed = crm->credential.secret != NULL;
+	if (!connection->unsealed)
 	{
 		/* With a wrong key it is all of them, which was said. */
-		if (worker->may_send)
+		if (reason != NULL && worker->may_send)
 			ereport(LOG,
 					(errmsg("echosync: the credential of integration %s cannot be opened: %s",
 							crm->integration_id, reason),
 					 errhint("Set the key that sealed it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, or connect again.")));
 		return;
 	}
-	read_secrets(&crm->credential, plain);
-	seal_wipe(plain);
-	crm->credential.kind = strcmp(kind, "oauth") == 0 ? CRM_CREDENTIAL_OAUTH : CRM_CREDENTIAL_API_KEY;
-	crm->credential.expires_at = expires_at;
-	connection->unsealed = crm->credential.secret != NULL;
+	crm->credential.kind = strcmp(row->credential_kind, "oauth") == 0 ? CRM_CREDENTIAL_OAUTH : CRM_CREDENTIAL_API_KEY;
+	crm->credential.expires_at = row->expires_at;
 }
 
 /*
@@ -295,6 +291,24 @@ status_word(const char *status)
 	return "error";
 }
 
+/* The CRM is there, or a person says so: who waits for that need not any more. */
+static void
+connection_end_outage(Connection *connection)
+{
+	dlist_iter	iter;
+
+	connection->outages = 0;
+	connection->hold_until = 0;
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->state == JOB_STATE_HELD && job->verdict == VERDICT_PROBE)
+			job->due_at = Min(job->due_at, worker->now);
+	}
+	connection_ready(connection);
+}
+
 static void
 connection_take_status(Connection *connection, const char *status, const char *reason)
 {
@@ -303,9 +317,9 @@ connection_take_status(Connection *connection, const char *status, const char *r
 	if (connection->status != NULL && strcmp(connection->status, status) != 0 &&
 		strcmp(status, "active") == 0)
 	{
-		connection->hold_until = 0;
-		connection->outages = 0;
 		connection->consecutive_failures = 0;
+		connection_end_outage(connection);
+		connection_expect_rows(connection);
 	}
 	connection->status = status_word(status);
 	connection->unreachable_pause = strcmp(status, "paused") == 0 &&
@@ -352,9 +366,11 @@ connection_set_row(Connection *connection, const ConnectionRow *row)
 		connection->row_xmin = row->xmin;
 		return;
 	}
-	if (connection->n_active > 0 && !first)
+	/* Questions and refreshes hold on to nothing that a row replaces. */
+	if (connection->n_leads > 0 && !first)
 	{
 		connection->stale = connection->reload_blocked = true;
+		connection_ready(connection);	/* what waits to be sent steps back */
 		return;
 	}
 	if (first)
@@ -363,26 +379,56 @@ connection_set_row(Connection *connection, const ConnectionRow *row)
 				DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&connection->id))),
 				sizeof(crm->integration_id));
 		copy_over(&connection->user_id, row->user_id);
-		connection->consecutive_failures = row->consecutive_failures;
-		connection->hold_until = Max(connection->hold_until, row->not_before);
+		connection->hold_until = Max(connection->hold_until,
+									 clock_plausible(row->not_before, MAX_HOLD_MS));
 	}
 	if (row_changed)
 	{
 		connection_take_settings(connection, row->crm_type, row->settings);
 		copy_over(&connection->account, row->account);
+		connection->account_asked = false;
+		if (credential_changed)
+			connection->failures_changed = false;	/* of the former one */
+		if (!connection->failures_changed)
+			connection->consecutive_failures = row->consecutive_failures;
 	}
 	if (credential_changed)
-		connection_unseal(connection, row->credential_kind, row->sealed, row->expires_at);
+		connection_unseal(connection, row);
 	if (crm->provider != NULL)
 	{
 		connection_set_budget(connection);
 		if (first)
-			budget_hold(connection->budget, row->not_before);
+			budget_hold(connection->budget, clock_plausible(row->not_before, MAX_HOLD_MS));
 	}
 	connection_judge_credential(connection, row->status, row->status_reason, row->sealed != NULL);
 	connection->updated_at = row->updated_at;
+	connection->connected_at = row->connected_at;
 	connection->credential_xmin = row->credential_xmin;
 	connection->row_xmin = row->xmin;	/* last: after an error it is read again */
+
+	/* What was not to be sent by the row as it was may be now. */
+	connection_expect_rows(connection);
+	connection_ready(connection);
+}
+
+/* The CRM has told whose credential it is: limits may be shared with others now. */
+void
+connection_learn_account(Connection *connection, const char *account)
+{
+	copy_over(&connection->account, account);
+	connection_set_budget(connection);
+	connection_ready(connection);
+}
+
+/*
+ * Is it known whose credential it is, or that the CRM does not tell?  Links are
+ * of an account, so that no lead is taken up before; with the first that waits
+ * the CRM is asked.
+ */
+bool
+connection_knows_account(const Connection *connection)
+{
+	return connection->account != NULL || connection->account_asked || connection->temporary;
 }
 
 void
@@ -398,6 +444,8 @@ connection_set_tokens(Connection *connection, const CrmCredential *tokens)
 	credential->expires_at = tokens->expires_at;
 	connection->unsealed = true;
 	connection->token_generation++;
+	connection->token_used = false;
+	connection->token_life_us = tokens->expires_at - worker->now;
 	MemoryContextSwitchTo(caller);
 }
 
@@ -477,7 +525,7 @@ connections_working(void)
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (connection->n_active > 0 || connection->dirty)
+		if (connection->n_active > 0 || connection->dirty || connection->refresh != NULL)
 		{
 			hash_seq_term(&status);
 			return true;
@@ -495,7 +543,8 @@ connections_refreshing(void)
 	hash_seq_init(&status, worker->connections);
 	while ((connection = hash_seq_search(&status)) != NULL)
 	{
-		if (connection->refresh != NULL)
+		if (connection->refresh != NULL &&
+			(connection->refresh->state >= JOB_STATE_SENDING || connection->refresh->state == JOB_STATE_HELD))
 		{
 			hash_seq_term(&status);
 			return true;
@@ -511,6 +560,21 @@ connection_ready(Connection *connection)
 		return;
 	dlist_push_tail(&worker->ready, &connection->ready_node);
 	connection->ready = true;
+}
+
+/* From the front of the queue: what was attached has been given back. */
+void
+connection_start_over(Connection *connection)
+{
+	connection->cursor[0] = connection->cursor[1] = 0;
+	connection_expect_rows(connection);
+}
+
+void
+connection_hint(Connection *connection)
+{
+	connection->stale = true;
+	connection_ready(connection);
 }
 
 void
@@ -532,6 +596,42 @@ connection_wake_at(Connection *connection, TimestampTz when)
 	connection->wake_at = when;
 	connection->timed = true;
 	pairingheap_add(worker->timers, &connection->timer_node);
+}
+
+static void
+shift(TimestampTz *when, TimeOffset step)
+{
+	if (*when != 0)
+		*when += step;
+}
+
+/* The wall clock was set: what waits in memory waits as long as it would have. */
+void
+connection_shift_times(Connection *connection, TimeOffset step)
+{
+	dlist_iter	iter;
+
+	shift(&connection->hold_until, step);
+	shift(&connection->reached_at, step);
+	shift(&connection->used_at, step);
+	shift(&connection->tally_written_at, step);
+	if (connection->timed)
+	{
+		pairingheap_remove(worker->timers, &connection->timer_node);
+		shift(&connection->wake_at, step);
+		pairingheap_add(worker->timers, &connection->timer_node);
+	}
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		shift(&job->due_at, step);
+		shift(&job->read_at, step);
+		shift(&job->outage_at, step);
+		shift(&job->waiting_since, step);
+		shift(&job->doubt_until, step);
+		shift(&job->doubt_met_at, step);
+	}
 }
 
 void
@@ -580,21 +680,26 @@ parked_jobs(Connection *connection)
 	return Min(n, CONNECTION_MAX_HELD);
 }
 
+/* Is its row to be read?  That takes up no lead, and waits for no hold. */
+bool
+connection_wants_row(const Connection *connection)
+{
+	return connection->stale && !connection->temporary && worker->leave_by == 0 &&
+		(!connection->reload_blocked || connection->n_leads == 0);
+}
+
 /*
  * Should rows be claimed for this connection now?  As many leads are taken up
  * as the limits let finish soon: a lead needs two calls or more, and one that
  * waits half-way helps nobody.
  */
 bool
-connection_wants_claim(Connection *connection)
+connection_wants_leads(Connection *connection)
 {
 	int			room;
 
-	if (connection->temporary || worker->leave_by != 0)
-		return false;
-	if (connection->stale)
-		return !connection->reload_blocked || connection->n_active == 0;
-	if (!connection->maybe_work || !connection_may_send(connection) ||
+	if (connection->temporary || worker->leave_by != 0 || connection->reload_blocked ||
+		!connection->maybe_work || !connection_may_send(connection) ||
 		connection->hold_until > worker->now || connection->refresh != NULL)
 		return false;
 	if (connection->outages > 0 || !budget_heard(connection->budget))
@@ -653,16 +758,19 @@ connection_count_failure(Connection *connection)
 
 /*
  * The CRM cannot be reached: hold the connection and probe it with one lead,
- * after 1 s, 2 s, ... 5 min.  Requests that were under way together count as
- * one failure.
+ * after 1 s, 2 s, ... 5 min, or when the CRM has said.  Requests that were under
+ * way together count as one failure.
  */
 void
-connection_outage(Connection *connection, const char *reason)
+connection_outage(Connection *connection, const char *reason, int retry_after_ms)
 {
+	int64		delay;
+
 	if (connection->hold_until > worker->now)
 		return;
 	connection->outages++;
-	connection->hold_until = worker->now + schedule_probe_delay_us(connection->outages);
+	delay = Max(schedule_probe_delay_us(connection->outages), (int64) retry_after_ms * 1000);
+	connection->hold_until = worker->now + delay;
 	connection_pause_if_failing(connection, reason);
 }
 
@@ -672,8 +780,7 @@ connection_reached(Connection *connection)
 {
 	if (connection->outages == 0)
 		return;
-	connection->outages = 0;
-	connection->hold_until = 0;
+	connection_end_outage(connection);
 	connection->consecutive_failures = 0;
 	connection->failures_changed = true;
 	connection_mark_dirty(connection);

@@ -137,6 +137,13 @@ count_waits(void)
 	return wanted != NIL || large_wanted != NIL || large.active;
 }
 
+void
+count_shift_times(TimeOffset step)
+{
+	again_at += step;
+	listed_at = 0;
+}
+
 TimestampTz
 count_next(void)
 {

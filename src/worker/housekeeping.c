@@ -8,8 +8,11 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 
 #include "config/settings.h"
 #include "worker/worker.h"
@@ -39,7 +42,8 @@ static Statement count_crashes = {
 };
 
 static Statement drop_claims = {
-	.sql = "DELETE FROM @schema@.crm_sync_claims c WHERE c.worker = $1",
+	.sql = "DELETE FROM @schema@.crm_sync_claims c WHERE c.ctid = ANY (ARRAY("
+	" SELECT h.ctid FROM @schema@.crm_sync_claims h WHERE h.worker = $1 FOR UPDATE OF h SKIP LOCKED))",
 	.nargs = 1,
 	.argtypes = {INT4OID}
 };
@@ -48,10 +52,11 @@ static Statement drop_claims = {
 static Statement forget_intents = {
 	.sql = "UPDATE @schema@.crm_sync_attempts a"
 	" SET intent_at = NULL, intent_lead = NULL, phone_hash = NULL, email_hash = NULL"
-	" FROM unnest($1, $2, $3) k(id, lead_id, source_id)"
-	" WHERE a.integration_id = k.id AND a.lead_id = k.lead_id AND a.source_id = k.source_id",
-	.nargs = 3,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
+	" FROM (SELECT h.ctid AS place FROM unnest($1, $2, $3, $4) k(integration_id, lead_id, source_id, intent_at)"
+	" JOIN @schema@.crm_sync_attempts h USING (integration_id, lead_id, source_id, intent_at)"
+	" FOR UPDATE OF h SKIP LOCKED) held WHERE a.ctid = held.place",
+	.nargs = 4,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID}
 };
 
 static Statement remember_limits = {
@@ -90,13 +95,31 @@ static Statement delete_old_hours = {
 	.argtypes = {INT8OID}
 };
 
-/* What is remembered of leads of connections for which nothing waits any more. */
+/*
+ * What is remembered of leads of connections for which nothing waits any more.
+ * A doubt about a lead that is refused by now is kept for longer.
+ */
 static Statement delete_stale_attempts = {
 	.sql = "DELETE FROM @schema@.crm_sync_attempts a"
-	" WHERE COALESCE(a.intent_at, '-infinity') < pg_catalog.clock_timestamp() - interval '1 day'"
+	" WHERE COALESCE(a.intent_at, '-infinity') < pg_catalog.clock_timestamp() - interval '30 days'"
 	" AND NOT EXISTS (SELECT FROM @schema@.crm_sync_queue q WHERE q.integration_id = a.integration_id)"
 	" AND NOT EXISTS (SELECT FROM @schema@.crm_dead_letters d"
 	" WHERE d.integration_id = a.integration_id AND d.lead_id = a.lead_id AND d.source_id = a.source_id)",
+	.nargs = 0
+};
+
+/*
+ * Connections that are gone and have rows in the queue: queued beside the
+ * disconnect, and the hint of it was lost.  From one id to the next, since the
+ * queue may be long.
+ */
+static Statement select_orphans = {
+	.sql = "WITH RECURSIVE step(id) AS ("
+	" (SELECT q.integration_id FROM @schema@.crm_sync_queue q ORDER BY q.integration_id LIMIT 1)"
+	" UNION ALL SELECT (SELECT q.integration_id FROM @schema@.crm_sync_queue q"
+	" WHERE q.integration_id > step.id ORDER BY q.integration_id LIMIT 1) FROM step WHERE step.id IS NOT NULL"
+	") SELECT step.id FROM step WHERE step.id IS NOT NULL"
+	" AND NOT EXISTS (SELECT FROM @schema@.crm_integrations i WHERE i.id = step.id)",
 	.nargs = 0
 };
 
@@ -124,7 +147,7 @@ housekeeping_recover(void)
 static void
 drop_intents(void)
 {
-	RowSet	   *set = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
+	RowSet	   *set = rowset_make(4, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID});
 	HASH_SEQ_STATUS status;
 	Connection *connection;
 
@@ -137,13 +160,13 @@ drop_intents(void)
 		{
 			Job		   *job = dlist_container(Job, node, iter.cur);
 
-			if (job->kind != JOB_LEAD || job->state != JOB_STATE_SEND ||
-				!job->session.request.creates || job->session.uncertain || job->intent_at == 0)
+			if (job->kind != JOB_LEAD || !job->intent_unsent)
 				continue;
 			rowset_row(set);
 			rowset_uuid(set, connection->id.data);
 			rowset_text(set, job->lead_id);
 			rowset_int4(set, job->source_id);
+			rowset_timestamptz(set, job->intent_at);
 		}
 	}
 	rowset_execute(set, &forget_intents);
@@ -175,11 +198,34 @@ keep_limits(void)
 	rowset_execute(set, &remember_limits);
 }
 
+/*
+ * Nothing can interrupt a process that exits, not even a lock_timeout.  So it
+ * writes only where nobody holds the tables; rows that somebody holds are skipped.
+ */
+static bool
+tables_are_free(void)
+{
+	static const char *const tables[] = {
+		"crm_sync_claims", "crm_sync_attempts", "crm_integrations", "crm_sync_hours"
+	};
+
+	for (int i = 0; i < lengthof(tables); i++)
+	{
+		Oid			table = get_relname_relid(tables[i], db_schema_oid());
+
+		if (!OidIsValid(table) || !ConditionalLockRelationOid(table, RowExclusiveLock))
+			return false;
+	}
+	return true;
+}
+
 static void
 leave_body(void *arg)
 {
 	Datum		value = Int32GetDatum(worker->index);
 
+	if (!tables_are_free())
+		return;
 	statement_execute(&drop_claims, &value, NULL, false, 0);
 	if (worker->connections == NULL)
 		return;
@@ -195,7 +241,7 @@ housekeeping_leave(void)
 {
 	AbortOutOfAnyTransaction();
 
-	/* A wait for a standby could not be ended any more: nothing interrupts an exit. */
+	/* A wait for a standby could not be ended any more, either. */
 	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
 	(void) worker_transaction("echosync: ending", leave_body, NULL);
 }
@@ -230,14 +276,29 @@ delete_hours(void)
 	return SPI_processed > 0;
 }
 
+/* Whose worker looks at one that is gone cancels its rows. */
+static void
+tell_of_orphans(void)
+{
+	statement_execute(&select_orphans, NULL, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		shared_wake_database(MyDatabaseId, DatumGetUUIDP(spi_datum(i, 1, &isnull)), 1, false);
+	}
+}
+
 static void
 batch_body(void *arg)
 {
 	bool	   *more = arg;
 
 	*more = delete_logs() || delete_hours();
-	if (!*more)
-		statement_execute(&delete_stale_attempts, NULL, NULL, false, 0);
+	if (*more)
+		return;
+	statement_execute(&delete_stale_attempts, NULL, NULL, false, 0);
+	tell_of_orphans();
 }
 
 /*
@@ -259,6 +320,15 @@ housekeeping_tick(void)
 	after_log = PG_INT64_MIN;
 	next_batch = worker->now;
 	next_start = TimestampTzPlusMilliseconds(worker->now, LOG_EVERY_MS);
+}
+
+void
+housekeeping_shift_times(TimeOffset step)
+{
+	if (next_batch != 0)
+		next_batch += step;
+	if (next_start != 0)
+		next_start += step;
 }
 
 TimestampTz

@@ -14,12 +14,11 @@
 
 #include "utils/memutils.h"
 
+#include "config/seal.h"
 #include "config/settings.h"
 #include "crm/retry_after.h"
 #include "worker/worker.h"
 
-/* Refresh an access token that ends within this time. */
-#define TOKEN_EARLY_US (INT64CONST(300) * 1000000)
 #define MAX_REQUEST_HEADERS 16
 /* Without a Retry-After, a refused call waits this long. */
 #define DEFAULT_RATE_WAIT_MS 10000
@@ -29,10 +28,19 @@
 #define HEAR_OTHER_MS 100
 /* A request for which there was no memory is tried again after this. */
 #define SEND_RETRY_MS 1000
-/* An intent older than this is renewed before its create is sent. */
-#define INTENT_FRESH_MS 500
+/*
+ * A lead read longer ago than this is looked at again before its request goes,
+ * and an intent older than this is renewed.  The look itself may take a while, and
+ * so may the commits before it: or they would take turns for ever.
+ */
+#define LEAD_FRESH_US INT64CONST(1000000)
+#define INTENT_FRESH_US INT64CONST(500000)
 /* ... and one that is dated further ahead: see intent_date in results.c. */
-#define INTENT_AHEAD_MS 10000
+#define INTENT_AHEAD_US INT64CONST(10000000)
+/* A 429 is never answered by another call at once, whatever its header says. */
+#define MIN_RATE_WAIT_MS 1000
+/* The row of a connection is being read: when to look whether it was. */
+#define STALE_WAIT_MS 100
 /* How long one suspect keeps the others waiting at most: see job_take_turn. */
 #define SUSPECT_TURN_MS 10000
 
@@ -57,6 +65,30 @@ static bool
 state_is_active(JobState state)
 {
 	return state >= JOB_STATE_READ;
+}
+
+void
+jobs_init(void)
+{
+	for (int state = 0; state < JOB_STATE_COUNT; state++)
+		dlist_init(&worker->jobs[state]);
+}
+
+List *
+jobs_in(JobState state)
+{
+	List	   *jobs = NIL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &worker->jobs[state])
+		jobs = lappend(jobs, dlist_container(Job, state_node, iter.cur));
+	return jobs;
+}
+
+bool
+jobs_any(JobState state)
+{
+	return !dlist_is_empty(&worker->jobs[state]);
 }
 
 /* The job is no longer in work; the row goes with the last of its group. */
@@ -85,7 +117,8 @@ job_take_turn(Job *job)
 	uint64		taken_until = pg_atomic_read_u64(&shared_state->suspect_until);
 	TimestampTz until = TimestampTzPlusMilliseconds(worker->now, SUSPECT_TURN_MS);
 
-	if ((TimestampTz) taken_until > worker->now ||
+	/* A time further ahead than a turn is long is of a clock that was set back. */
+	if (((TimestampTz) taken_until > worker->now && (TimestampTz) taken_until <= until) ||
 		!pg_atomic_compare_exchange_u64(&shared_state->suspect_until, &taken_until, (uint64) until))
 		return false;
 	job->turn_until = until;
@@ -102,27 +135,60 @@ turn_release(Job *job)
 	job->turn_until = 0;
 }
 
+/*
+ * Rows of this lead that the cursor has passed while it was in work can be
+ * taken now.
+ */
+static void
+rows_come_back(Job *job)
+{
+	Connection *connection = job->connection;
+
+	for (int priority = 0; priority < 2; priority++)
+	{
+		if (job->passed[priority] == 0)
+			continue;
+		connection->cursor[priority] = Min(connection->cursor[priority], job->passed[priority] - 1);
+		job->passed[priority] = 0;
+		connection_expect_rows(connection);
+	}
+}
+
+/* It is not in work any more. */
+static void
+job_rests(Job *job)
+{
+	rows_come_back(job);
+	if (job->intent_at != 0)
+		job->connection->may_doubt = true;
+	if (job->claim != NULL)
+		claim_release(job);
+	if (job->turn_until != 0)
+		turn_release(job);
+}
+
 void
 job_set_state(Job *job, JobState state)
 {
 	Connection *connection = job->connection;
+	bool		was_active = state_is_active(job->state);
+	bool		is_active = state_is_active(state);
+	int			change = is_active - was_active;
 
+	if (job->state != JOB_STATE_NONE)
+		dlist_delete(&job->state_node);
+	if (state != JOB_STATE_NONE)
+		dlist_push_tail(&worker->jobs[state], &job->state_node);
 	connection->n_sending += (state == JOB_STATE_SENDING) - (job->state == JOB_STATE_SENDING);
-	if (state_is_active(job->state) && --connection->n_active == 0)
-		places_working(connection, -1);
-	else if (job->state == JOB_STATE_HELD)
-		connection->n_held--;
+	connection->n_held += (state == JOB_STATE_HELD) - (job->state == JOB_STATE_HELD);
+	connection->n_active += change;
+	if (job->kind == JOB_LEAD)
+		connection->n_leads += change;
+	if (change != 0 && connection->n_active == Max(change, 0))
+		places_working(connection, change);
 	job->state = state;
-	if (job->intent_at != 0 && !state_is_active(state))
-		connection->may_doubt = true;
-	if (job->claim != NULL && !state_is_active(state))
-		claim_release(job);
-	if (job->turn_until != 0 && !state_is_active(state))
-		turn_release(job);
-	if (state_is_active(state) && connection->n_active++ == 0)
-		places_working(connection, 1);
-	else if (state == JOB_STATE_HELD)
-		connection->n_held++;
+	if (!is_active)
+		job_rests(job);
 }
 
 void
@@ -136,6 +202,7 @@ job_free(Job *job)
 	dlist_delete(&job->node);
 	if (job->mail != NULL)
 		explicit_bzero(job->mail, sizeof(MailRequest));
+	seal_wipe(job->refresh_token);
 	MemoryContextDelete(job->context);
 }
 
@@ -166,7 +233,7 @@ job_has_row(const Job *job, int priority, int64 id)
 }
 
 Job *
-job_find_lead(Connection *connection, const char *lead_id, int source_id)
+job_find_lead(Connection *connection, const char *lead_id, int queue_source)
 {
 	dlist_iter	iter;
 
@@ -174,11 +241,43 @@ job_find_lead(Connection *connection, const char *lead_id, int source_id)
 	{
 		Job		   *job = dlist_container(Job, node, iter.cur);
 
-		if (job->kind == JOB_LEAD && job->source_id == source_id &&
+		if (job->kind == JOB_LEAD && job->queue_source == queue_source &&
 			strcmp(job->lead_id, lead_id) == 0)
 			return job;
 	}
 	return NULL;
+}
+
+/* The stronger of two: a record that we created stays created. */
+static CrmWrite
+stronger_write(CrmWrite a, CrmWrite b)
+{
+	return a == CRM_WRITE_CREATED || b == CRM_WRITE_NONE ? a : b;
+}
+
+/*
+ * Nothing is kept of a session but what it has written, for the log: what the
+ * next one needs is in the tables.
+ */
+static void
+session_forget(Job *job)
+{
+	CrmSession *session = &job->session;
+
+	job->written = stronger_write(session->write, job->written);
+	session->write = CRM_WRITE_NONE;
+	memset(session->digest, 0, sizeof(session->digest));
+	session->lead = NULL;
+	session->local_match = NULL;
+	session->state = NULL;
+	session->link_changed = session->searched = false;
+	memset(&session->link, 0, sizeof(CrmLink));
+	memset(&session->request, 0, sizeof(CrmRequest));
+	job->link_account = NULL;
+	job->intent_lead = NULL;
+	job->seen = NULL;
+	job->begun = job->has_spoken = job->has_answer = job->ended_here = false;
+	MemoryContextReset(session->context);
 }
 
 /*
@@ -188,22 +287,48 @@ job_find_lead(Connection *connection, const char *lead_id, int source_id)
 void
 job_hold(Job *job, TimestampTz due_at)
 {
-	CrmSession *session = &job->session;
-
-	/* It may wait often and for long: nothing is kept but what it is. */
-	session->lead = NULL;
-	session->local_match = NULL;
-	session->state = NULL;
-	memset(&session->link, 0, sizeof(CrmLink));
-	memset(&session->request, 0, sizeof(CrmRequest));
-	job->intent_lead = NULL;
-	MemoryContextReset(session->context);
-
+	session_forget(job);
 	job_set_state(job, JOB_STATE_HELD);
+	job->n_rereads = 0;
 	job->due_at = due_at;
-	job->begun = false;
 	connection_wake_at(job->connection, due_at);
 	connection_ready(job->connection);
+}
+
+/* The lead is not as its session has read it: begin anew. */
+void
+job_read_again(Job *job)
+{
+	session_forget(job);
+	job->n_rereads++;
+	job_set_state(job, JOB_STATE_READ);
+}
+
+void
+job_finish(Job *job)
+{
+	CrmOutcome *outcome = &job->session.outcome;
+
+	/* What an earlier session of this job has written is what happened. */
+	if (job->written != CRM_WRITE_NONE)
+	{
+		if (outcome->status == CRM_STATUS_SKIPPED)
+		{
+			crm_success(&job->session, job->written);
+			job->ended_here = true;
+		}
+		outcome->write = stronger_write(outcome->write, job->written);
+	}
+	else if (job->written_before != CRM_WRITE_NONE && outcome->write == CRM_WRITE_NONE)
+	{
+		/* It failed then, and there is nothing left to do: that is the success. */
+		if (outcome->status == CRM_STATUS_SKIPPED && outcome->reason == REFUSAL_UNCHANGED)
+			crm_success(&job->session, job->written_before);
+		else if (outcome->status == CRM_STATUS_SUCCESS)
+			outcome->write = job->written_before;
+	}
+	job->due_at = 0;
+	job_set_state(job, JOB_STATE_FINISHED);
 }
 
 static void
@@ -213,14 +338,12 @@ job_advance(Job *job, CrmAction action)
 
 	if (action == CRM_ACTION_DONE)
 	{
-		job_set_state(job, JOB_STATE_FINISHED);
-		worker_list_append(&worker->finished, job);
+		job_finish(job);
 		return;
 	}
 	if (job->kind == JOB_LEAD && (session->request.creates || session->link_changed))
 	{
 		job_set_state(job, JOB_STATE_COMMIT);
-		worker_list_append(&worker->to_commit, job);
 		return;
 	}
 	job_set_state(job, JOB_STATE_SEND);
@@ -242,20 +365,42 @@ job_begin(Job *job)
 }
 
 /*
- * The connection is gone, and so is the job's next request.  What it has
- * written until now is its result.
+ * The job's next request is not to be sent.  What it has written until now is
+ * its result.
  */
 static void
 job_end_here(Job *job)
 {
-	crm_success(&job->session, job->session.write);
-	job_set_state(job, JOB_STATE_FINISHED);
-	worker_list_append(&worker->finished, job);
+	crm_success(&job->session, stronger_write(job->session.write, job->written));
+	job->ended_here = true;
+	job_finish(job);
 }
 
-/* Everything of a connection that is not under way goes back to the queue. */
+static bool
+has_written(const Job *job)
+{
+	return job->session.write != CRM_WRITE_NONE || job->written != CRM_WRITE_NONE;
+}
+
+/* The lead is not to be sent: what was done until now is the outcome, or the refusal. */
 void
-connection_release_jobs(Connection *connection)
+job_refuse(Job *job, LeadRefusal refusal)
+{
+	if (has_written(job))
+	{
+		job_end_here(job);
+		return;
+	}
+	crm_skip(&job->session, refusal);
+	job_finish(job);
+}
+
+/*
+ * Everything of a connection that is not under way goes back to the queue, or
+ * (in an outage) only what waits to be sent: who waits for a time waits on.
+ */
+void
+connection_release_jobs(Connection *connection, bool held_too)
 {
 	dlist_mutable_iter iter;
 
@@ -263,28 +408,58 @@ connection_release_jobs(Connection *connection)
 	{
 		Job		   *job = dlist_container(Job, node, iter.cur);
 
-		/*
-		 * A create whose intent is committed but which was not sent counts as
-		 * in doubt later: that costs a search, and never a duplicate.
-		 */
-		if (job->kind != JOB_LEAD ||
-			(job->state != JOB_STATE_HELD && job->state != JOB_STATE_SEND))
+		if ((job->kind != JOB_LEAD && job->kind != JOB_ACCOUNT) ||
+			(job->state != JOB_STATE_SEND && (job->state != JOB_STATE_HELD || !held_too)))
 			continue;
-		if (connection->missing && job->state == JOB_STATE_SEND &&
-			job->session.write != CRM_WRITE_NONE)
+
+		/*
+		 * A create whose intent is committed but which was not sent would count
+		 * as in doubt later.  In an outage it waits here, where we know better.
+		 */
+		if (!held_too && job->intent_unsent && connection->n_held < CONNECTION_MAX_HELD)
+			job_hold(job, connection->hold_until);
+		else if (connection->missing && job->state == JOB_STATE_SEND && has_written(job))
 			job_end_here(job);
 		else
 			job_free(job);
 	}
-	connection->cursor[0] = connection->cursor[1] = 0;
-	connection_expect_rows(connection);
+	connection_start_over(connection);
+}
+
+/*
+ * The connection's row has changed, and is taken over when no lead is in work.
+ * Those that wait to be sent are read again then, by the rule as it is.
+ */
+static void
+connection_park(Connection *connection)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->kind != JOB_LEAD)
+			continue;
+		if (job->state == JOB_STATE_SEND)
+			job_hold(job, worker->now);
+
+		/*
+		 * One whose outcome cannot be written must not keep the others waiting:
+		 * its rows are there, and its intent, by which it is searched for.
+		 */
+		else if (job->state == JOB_STATE_FINISHED && job->due_at > worker->now)
+		{
+			job_free(job);
+			connection_start_over(connection);
+		}
+	}
 }
 
 static void
 refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
 {
-	int			wait_ms = crm_retry_after_ms(http_reply_header(reply, "retry-after"),
-											 (int64) time(NULL));
+	int			wait_ms = crm_retry_after_ms(reply, (int64) time(NULL));
 	CrmLimitHint hint = {limit_context, -1, -1, -1};
 	TimestampTz until;
 
@@ -297,7 +472,7 @@ refuse_until(Connection *connection, int limit_context, const HttpReply *reply)
 			wait_ms = DEFAULT_RATE_WAIT_MS;
 	}
 	/* Both CRMs ask to hold every call of the account, not of a context only. */
-	until = TimestampTzPlusMilliseconds(worker->now, wait_ms + 50);
+	until = TimestampTzPlusMilliseconds(worker->now, Max(wait_ms, MIN_RATE_WAIT_MS) + 50);
 	connection->hold_until = Max(connection->hold_until, until);
 	budget_hold(connection->budget, until);
 	connection->not_before_changed = true;
@@ -334,7 +509,7 @@ note_limits(Connection *connection, int limit_context, const HttpReply *reply)
 
 	/* A long wait is remembered over a restart, which would begin with a call. */
 	if (limit_context == 0 &&
-		budget_blocked_until(connection->budget) > worker->now + LONG_WAIT_US)
+		budget_blocked_until(connection->budget, worker->now) > worker->now + LONG_WAIT_US)
 	{
 		connection->not_before_changed = true;
 		connection_mark_dirty(connection);
@@ -352,10 +527,7 @@ wait_for_token(Job *job)
 		return false;
 	job->auth_retried = true;
 	if (job->token_generation == connection->token_generation)
-	{
-		connection->crm.credential.expires_at = 1;	/* refused: not to be used again */
-		refresh_start(connection);
-	}
+		token_refuse(connection);
 	return true;
 }
 
@@ -369,23 +541,25 @@ note_written(const Job *job, const HttpReply *reply)
 					   worker->now - (reply->duration_us - reply->first_byte_us), worker->now);
 }
 
+/* Hand a reply to the provider, unless it is one that never reaches it. */
 static void
-job_replied(const HttpReply *reply, void *arg)
+job_take_reply(Job *job, const HttpReply *reply)
 {
-	Job		   *job = arg;
 	Connection *connection = job->connection;
 	int			context = job->session.request.limit_context;
 	MemoryContext caller;
 	CrmAction	action;
 
-	job->transfer = NULL;
-	places_give_back(connection);
-	worker->now = GetCurrentTimestamp();
-	connection_ready(connection);
-	note_answer(connection, reply);
-	note_written(job, reply);
-	budget_ended(connection->budget, context, reply->result == HTTP_RESULT_RESPONSE);
-	if (reply->status != 429)
+	/* What it says of limits is of the account that it was counted with. */
+	if (job->counted_with != connection->budget)
+	{
+		if (reply->status == 429)
+		{
+			job_set_state(job, JOB_STATE_SEND);
+			return;
+		}
+	}
+	else if (reply->status != 429)
 		note_limits(connection, context, reply);
 	else
 	{
@@ -402,11 +576,37 @@ job_replied(const HttpReply *reply, void *arg)
 		return;
 	}
 
+	if (reply->status >= 200 && reply->status < 300)
+		job->has_answer = true;
+	if (reply->result == HTTP_RESULT_RESPONSE && job->token_generation == connection->token_generation &&
+		!job->session.request.anonymous)
+		connection->token_used = true;
 	caller = MemoryContextSwitchTo(job->session.context);
 	job->session.now = worker->now;
 	action = connection->crm.provider->next(&job->session, reply);
 	MemoryContextSwitchTo(caller);
 	job_advance(job, action);
+}
+
+static void
+job_replied(const HttpReply *reply, void *arg)
+{
+	Job		   *job = arg;
+	Connection *connection = job->connection;
+
+	job->transfer = NULL;
+	places_give_back(connection);
+	worker->now = GetCurrentTimestamp();
+	connection_ready(connection);
+	note_answer(connection, reply);
+	if (job->counted_with == connection->budget)
+	{
+		note_written(job, reply);
+		budget_ended(connection->budget, job->session.request.limit_context,
+					 reply->result == HTTP_RESULT_RESPONSE);
+	}
+	job_take_reply(job, reply);
+	mail_progress(connection);
 }
 
 /* The engine has its own copy; the header was made for this request alone. */
@@ -452,6 +652,7 @@ job_send(Job *job)
 	http.headers = lines;
 	http.body = request->body.len > 0 ? request->body.data : NULL;
 	http.body_len = request->body.len;
+	http.fresh_dns = connection->outages > 0;	/* it may have moved */
 	job->transfer = http_engine_submit(worker->engine, &http, job_replied, job);
 	wipe_authorization(authorization);
 	MemoryContextSwitchTo(caller);
@@ -465,20 +666,12 @@ job_send(Job *job)
 	job->token_generation = connection->token_generation;
 	if (job->first_sent_at == 0)
 		job->first_sent_at = worker->now;
+	job->has_spoken = true;
+	if (request->creates)
+		job->intent_unsent = false;
 	job_set_state(job, JOB_STATE_SENDING);
+	mail_progress(connection);
 	return true;
-}
-
-static bool
-token_is_fresh(Connection *connection)
-{
-	const CrmCredential *credential = &connection->crm.credential;
-
-	if (credential->kind != CRM_CREDENTIAL_OAUTH ||
-		credential->expires_at - TOKEN_EARLY_US > worker->now)
-		return true;
-	refresh_start(connection);
-	return false;
 }
 
 /* May this job's request go now?  If not, the connection is woken in time. */
@@ -514,9 +707,17 @@ job_may_send(Job *job)
 static bool
 intent_is_stale(const Job *job)
 {
+	TimeOffset	age = worker->now - job->intent_at;
+
 	return job->kind == JOB_LEAD && job->session.request.creates &&
-		(TimestampDifferenceExceeds(job->intent_at, worker->now, INTENT_FRESH_MS) ||
-		 TimestampDifferenceExceeds(worker->now, job->intent_at, INTENT_AHEAD_MS));
+		(age > INTENT_FRESH_US + worker->read_us + 2 * worker->commit_us || age < -INTENT_AHEAD_US);
+}
+
+/* The rule was applied to the lead as it was read: not to be relied on for long. */
+static bool
+lead_is_stale(const Job *job)
+{
+	return job->kind == JOB_LEAD && worker->now - job->read_at > LEAD_FRESH_US + worker->read_us;
 }
 
 /* Have the request counted; false if another worker was first and no call is left. */
@@ -524,55 +725,105 @@ static bool
 job_take_call(Job *job)
 {
 	job->counted_at = worker->now;
+	job->counted_with = job->connection->budget;
 	return budget_take(job->connection->budget, job->session.request.limit_context,
 					   job->kind == JOB_LEAD, worker->now,
 					   TimestampTzPlusMilliseconds(worker->now, echosync_request_timeout));
 }
 
+static bool
+mail_waits(Connection *connection)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &connection->jobs)
+	{
+		if (dlist_container(Job, node, iter.cur)->kind == JOB_MAIL)
+			return true;
+	}
+	return false;
+}
+
+/* While only a person's question may be sent, so may the token that it needs. */
+static bool
+job_is_admitted(const Job *job, bool only_mail)
+{
+	return !only_mail || job->kind == JOB_MAIL ||
+		(job->kind == JOB_REFRESH && mail_waits(job->connection));
+}
+
 /*
- * Send one request that waits; of one kind only unless JOB_NONE.  True if one
- * was sent: there may be another, but others have their turn first.
+ * What has to be done before this request goes, each in a transaction: the
+ * state for it, or NONE.  The look at the lead comes last, since it is quick.
+ */
+static JobState
+state_before_sending(const Job *job)
+{
+	if (intent_is_stale(job))
+		return JOB_STATE_COMMIT;
+	return lead_is_stale(job) ? JOB_STATE_CHECK : JOB_STATE_NONE;
+}
+
+/* Hand over the request of a job, for which there is a place. */
+static bool
+job_take_off(Job *job)
+{
+	Connection *connection = job->connection;
+
+	if (!job_take_call(job))
+	{
+		places_give_back(connection);
+		if (job_may_send(job))	/* else it says when */
+			connection_ready(connection);
+		return false;
+	}
+	if (!job_send(job))
+	{
+		budget_ended(connection->budget, job->session.request.limit_context, false);
+		places_give_back(connection);
+		connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, SEND_RETRY_MS));
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Send one request that waits.  True if one was sent: there may be another, but
+ * others have their turn first.
  */
 static bool
-connection_send(Connection *connection, JobKind only)
+connection_send(Connection *connection, bool only_mail)
 {
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &connection->jobs)
 	{
 		Job		   *job = dlist_container(Job, node, iter.cur);
+		JobState	before;
 
-		if (job->state != JOB_STATE_SEND || (only != JOB_NONE && job->kind != only))
+		if (job->state != JOB_STATE_SEND || !job_is_admitted(job, only_mail) || !job_may_send(job))
 			continue;
-		if (!job_may_send(job))
-			continue;
-		if (intent_is_stale(job))
+		before = state_before_sending(job);
+		if (before != JOB_STATE_NONE)
 		{
-			job_set_state(job, JOB_STATE_COMMIT);
-			worker_list_append(&worker->to_commit, job);
+			job_set_state(job, before);
 			if (places_keep(connection))
 				return false;
 			continue;
 		}
 		if (!places_take(connection))
 			return false;
-		if (!job_take_call(job))
-		{
-			places_give_back(connection);
-			if (job_may_send(job))	/* else it says when */
-				connection_ready(connection);
-			continue;
-		}
-		if (!job_send(job))
-		{
-			budget_ended(connection->budget, job->session.request.limit_context, false);
-			places_give_back(connection);
-			connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, SEND_RETRY_MS));
-			return false;
-		}
-		return true;
+		if (job_take_off(job))
+			return true;
 	}
 	return false;
+}
+
+/* One lead probes; else as many as the limits let finish soon. */
+static int
+leads_allowed(const Connection *connection)
+{
+	return connection->outages > 0 ? 1 : connection->max_active;
 }
 
 static void
@@ -580,22 +831,37 @@ connection_take_held(Connection *connection)
 {
 	dlist_mutable_iter iter;
 
-	if (worker->leave_by != 0)
+	if (worker->leave_by != 0 || connection->n_held == 0 || connection->reload_blocked)
 		return;
+	if (!connection_knows_account(connection))
+	{
+		account_ask(connection);
+		return;
+	}
 	dlist_foreach_modify(iter, &connection->jobs)
 	{
 		Job		   *job = dlist_container(Job, node, iter.cur);
 
-		if (job->state != JOB_STATE_HELD)
+		if (job->state != JOB_STATE_HELD || job->kind != JOB_LEAD)
 			continue;
-		if (job->due_at > worker->now)
+		if (connection->stale)
+			connection_wake_at(connection, TimestampTzPlusMilliseconds(worker->now, STALE_WAIT_MS));
+		else if (job->due_at > worker->now)
 			connection_wake_at(connection, job->due_at);
-		else if (connection->n_active < connection->max_active)
-		{
+		else if (connection->n_active < leads_allowed(connection))
 			job_set_state(job, JOB_STATE_READ);
-			worker_list_append(&worker->to_read, job);
-		}
 	}
+}
+
+/* Nothing may be sent for this connection now but what a person asks. */
+static void
+connection_rests(Connection *connection)
+{
+	/* Stale, but for its jobs: the status has just been read, and they must end. */
+	if (connection->stale && !connection->reload_blocked)
+		return;
+	connection_release_jobs(connection, true);
+	connection->maybe_work = false;
 }
 
 /*
@@ -606,33 +872,25 @@ connection_take_held(Connection *connection)
 bool
 connection_run(Connection *connection)
 {
-	JobKind		kind = JOB_NONE;
+	if (connection->reload_blocked)
+		connection_park(connection);
+	token_retry_store(connection);
 
 	/* What another connection of the account was told holds for this one. */
 	if (connection->budget != NULL)
-		connection->hold_until = Max(connection->hold_until, budget_held_until(connection->budget));
+		connection->hold_until = Max(connection->hold_until,
+									 budget_held_until(connection->budget, worker->now));
 	if (connection->hold_until > worker->now)
 	{
 		connection_wake_at(connection, connection->hold_until);
-		if (connection->outages == 0)
-			return false;
-		kind = JOB_MAIL;		/* a person asks: is it up? */
+		return connection->outages > 0 && connection_send(connection, true);
 	}
-	else
+	connection->hold_until = 0;
+	if (!connection_may_send(connection))
 	{
-		connection->hold_until = 0;
-		if (connection_may_send(connection))
-			connection_take_held(connection);
-		else
-		{
-			kind = JOB_MAIL;
-			/* Stale, but for its jobs: the status has just been read, and they must end. */
-			if (!connection->stale || connection->reload_blocked)
-			{
-				connection_release_jobs(connection);
-				connection->maybe_work = false;
-			}
-		}
+		connection_rests(connection);
+		return connection_send(connection, true);
 	}
-	return connection_send(connection, kind);
+	connection_take_held(connection);
+	return connection_send(connection, false);
 }

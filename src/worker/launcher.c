@@ -169,6 +169,7 @@ slot_reserve(Oid database, int index)
 		if (slot->database != InvalidOid)
 			continue;
 		slot->database = database;
+		slot->generation++;
 		slot->index = index;
 		slot->n_workers = echosync_workers;
 		slot->exit = WORKER_EXIT_UNKNOWN;
@@ -190,6 +191,7 @@ slot_release(int n)
 	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
 	exit = slot->exit;
 	slot->database = InvalidOid;
+	slot->generation++;
 	slot->latch = NULL;
 	slot->pid = 0;
 	slot->n_hints = 0;
@@ -268,7 +270,7 @@ worker_start(KnownDatabase *known, int index)
 	bgworker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	bgworker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	bgworker.bgw_restart_time = BGW_NEVER_RESTART;
-	bgworker.bgw_main_arg = Int32GetDatum(slot);
+	bgworker.bgw_main_arg = Int32GetDatum(shared_slot_ticket(slot));
 	bgworker.bgw_notify_pid = MyProcPid;
 
 	caller = MemoryContextSwitchTo(TopMemoryContext);
@@ -368,6 +370,9 @@ workers_start(TimestampTz now)
 
 		if (known->absent || step_aside_wanted(known->oid))
 			continue;
+		/* Further ahead than any wait: the clock was set back since. */
+		if (known->not_before > TimestampTzPlusMilliseconds(now, RESTART_MAX_MS))
+			known->not_before = now;
 		if (known->not_before > now)
 		{
 			next = next == 0 ? known->not_before : Min(next, known->not_before);
@@ -382,6 +387,16 @@ workers_start(TimestampTz now)
 		}
 	}
 	return next;
+}
+
+/* Each may have the extension by now: its worker finds out. */
+static void
+databases_present(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, databases)
+		((KnownDatabase *) lfirst(lc))->absent = false;
 }
 
 /* Databases that backends asked for; true if pg_database is to be read. */
@@ -399,6 +414,8 @@ requests_take(void)
 	shared_state->n_requests = 0;
 	shared_state->scan_requested = false;
 	LWLockRelease(shared_state->lock);
+	if (scan)
+		databases_present();	/* there were more than could be named */
 	for (int i = 0; i < n; i++)
 	{
 		KnownDatabase *known = database_find(wanted[i]);
@@ -437,7 +454,11 @@ orphans_running(void)
 			kill(slot->pid, SIGTERM);
 		}
 		else
+		{
+			/* One that was registered, and has not come yet, finds it is too late. */
 			slot->database = InvalidOid;
+			slot->generation++;
+		}
 	}
 	LWLockRelease(shared_state->lock);
 	return any;
@@ -492,7 +513,8 @@ echosync_launcher_main(Datum arg)
 		}
 		scan = requests_take();
 		scan |= workers_reap(now);
-		if (scan || now >= next_scan)
+		if (scan || now >= next_scan ||
+			next_scan > TimestampTzPlusMilliseconds(now, LAUNCHER_TICK_MS))
 		{
 			databases_scan();
 			workers_end_unwanted();

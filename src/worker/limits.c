@@ -11,6 +11,9 @@
 
 #include <string.h>
 
+/* No request takes longer: echosync.request_timeout is less. */
+#define LIMIT_MAX_ASK_US (INT64_C(3600) * 1000000)
+
 void
 limiter_init(Limiter *limiter, int limit, int64_t window_us)
 {
@@ -74,10 +77,19 @@ count_calls(Limiter *limiter, int n, int64_t now)
 	limiter->calls[0] += n;
 }
 
+/* A wait that is longer than one may be is of a clock that was set back since. */
+static int64_t
+blocked_until(Limiter *limiter, int64_t now)
+{
+	if (limiter->blocked_until > now + LIMIT_MAX_WAIT_US)
+		limiter->blocked_until = 0;
+	return limiter->blocked_until;
+}
+
 int64_t
 limiter_next(Limiter *limiter, int64_t now)
 {
-	int64_t		when = limiter->blocked_until > now ? limiter->blocked_until : now;
+	int64_t		when = blocked_until(limiter, now) > now ? limiter->blocked_until : now;
 	int64_t		free_at;
 	int			used;
 	int			i = LIMIT_COUNTED_SLICES;
@@ -99,7 +111,7 @@ limiter_room(Limiter *limiter, int64_t now)
 {
 	int			used;
 
-	if (limiter->blocked_until > now)
+	if (blocked_until(limiter, now) > now)
 		return 0;
 	if (limiter->limit > LIMIT_COUNT_MAX)
 		return LIMIT_COUNT_MAX;
@@ -111,7 +123,7 @@ limiter_room(Limiter *limiter, int64_t now)
 bool
 limiter_must_hear(const Limiter *limiter, int64_t now)
 {
-	return limiter->asked_until > now && !limiter->heard;
+	return limiter->asked_until > now && limiter->asked_until - now <= LIMIT_MAX_ASK_US && !limiter->heard;
 }
 
 void
@@ -184,6 +196,8 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 		/* Told in whole seconds, rounded who knows how: a second more. */
 		int64_t		wait = reset_us >= 0 ? reset_us + 1000000 : limiter->window_us / 10;
 
+		if (wait > LIMIT_MAX_WAIT_US)
+			wait = LIMIT_MAX_WAIT_US;
 		if (now + wait > limiter->blocked_until)
 			limiter->blocked_until = now + wait;
 	}
@@ -192,7 +206,7 @@ limiter_told(Limiter *limiter, int limit, int remaining, int64_t reset_us, int64
 bool
 limiter_is_idle(Limiter *limiter, int64_t now)
 {
-	if (limiter->blocked_until > now || limiter->asked_until > now)
+	if (blocked_until(limiter, now) > now || limiter->asked_until > now)
 		return false;
 	if (limiter->window_us == 0)
 		return true;

@@ -22,6 +22,9 @@
 #define LIMIT_SLICES 40
 #define LIMIT_COUNTED_SLICES 43
 
+/* The longest that a CRM's word may make us wait, with some room: 300 s. */
+#define LIMIT_MAX_WAIT_US (INT64_C(310) * 1000000)
+
 typedef struct Limiter
 {
 	int			limit;			/* calls in the window */

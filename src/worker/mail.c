@@ -1,6 +1,6 @@
 /*
  * mail.c
- *		The worker's side of the mailbox, and the refresh of access tokens.
+ *		The worker's side of the mailbox.
  *
  * A backend's request becomes a job like any other.  The state of an OAuth
  * flow is consumed here, in a transaction of its own before the code is
@@ -11,13 +11,7 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
-#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/hsearch.h"
-#include "utils/memutils.h"
 
 #include "config/seal.h"
 #include "config/secrets.h"
@@ -27,22 +21,6 @@
 
 /* To look whether a host can be reached. */
 #define MAIL_REACH_MS 4000
-
-static Statement update_tokens = {
-	.sql = "UPDATE @schema@.crm_credentials c SET sealed = $2, expires_at = $3,"
-	" updated_at = pg_catalog.clock_timestamp()"
-	" FROM (SELECT h.integration_id FROM @schema@.crm_credentials h"
-	" WHERE h.integration_id = $1 FOR NO KEY UPDATE SKIP LOCKED) held"
-	" WHERE c.integration_id = held.integration_id RETURNING c.xmin",
-	.nargs = 3,
-	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
-};
-
-static Statement select_credential = {
-	.sql = "SELECT 1 FROM @schema@.crm_credentials c WHERE c.integration_id = $1",
-	.nargs = 1,
-	.argtypes = {UUIDOID}
-};
 
 static void
 answer_error(const MailTicket *ticket, const char *code, const char *message)
@@ -65,6 +43,7 @@ mail_job(Connection *connection, CrmTask task, const MailTicket *ticket,
 	job->mail = MemoryContextAlloc(job->context, sizeof(MailRequest));
 	memcpy(job->mail, request, sizeof(MailRequest));
 	job->session.task = task;
+	worker->n_mail++;
 	return job;
 }
 
@@ -320,10 +299,20 @@ fill_reply(const Job *job, MailReply *reply)
 	reply->expires_at = session->tokens.expires_at;
 }
 
+static void
+mail_end(Job *job)
+{
+	Connection *connection = job->connection;
+
+	worker->n_mail--;
+	job_free(job);
+	if (connection->temporary)
+		connection_free(connection);
+}
+
 void
 mail_finished(Job *job)
 {
-	Connection *connection = job->connection;
 	MailReply	reply = {0};
 
 	fill_reply(job, &reply);
@@ -343,104 +332,57 @@ mail_finished(Job *job)
 	explicit_bzero(&reply, sizeof(reply));
 	seal_wipe(job->session.tokens.secret);
 	job->session.tokens.secret = NULL;
-	job_free(job);
-	if (connection->temporary)
-		connection_free(connection);
-}
-
-void
-refresh_start(Connection *connection)
-{
-	if (connection->refresh != NULL)
-		return;
-	connection->refresh = job_make(JOB_REFRESH, connection);
-	connection->refresh->session.task = CRM_TASK_REFRESH;
-	job_begin(connection->refresh);
-}
-
-/* For tokens_body. */
-typedef struct NewTokens
-{
-	Connection *connection;
-	const CrmCredential *tokens;
-	TransactionId xmin;			/* of the row; 0: it is held by somebody, or gone */
-	bool		gone;			/* disconnected meanwhile */
-} NewTokens;
-
-static void
-tokens_body(void *arg)
-{
-	NewTokens  *new = arg;
-	CrmConnection *crm = &new->connection->crm;
-	Datum		values[3];
-	bool		isnull;
-
-	values[0] = UUIDPGetDatum(&new->connection->id);
-	values[1] = CStringGetTextDatum(integration_seal(crm->integration_id,
-													 new->connection->user_id, new->tokens));
-	values[2] = TimestampTzGetDatum(new->tokens->expires_at);
-	statement_execute(&update_tokens, values, NULL, false, 0);
-	if (SPI_processed == 1)
-	{
-		new->xmin = DatumGetTransactionId(spi_datum(0, 1, &isnull));
-		return;
-	}
-	statement_execute(&select_credential, values, NULL, false, 1);
-	new->gone = SPI_processed == 0;
-}
-
-static void
-refresh_end(Connection *connection)
-{
-	Job		   *job = connection->refresh;
-
-	connection->refresh = NULL;
-	seal_wipe(job->session.tokens.secret);
-	job_free(job);
-	connection_ready(connection);
+	mail_end(job);
 }
 
 /*
- * Commit the new tokens, then use them.  Where that is not possible now (the
- * row is held, the commit failed), the job stays finished and is tried again;
- * nothing is sent with either token meanwhile.  A connection that has ended
- * needs none.
+ * Nobody waits for the answer any more: what has not begun need not begin.  An
+ * exchange that has is brought to its end, since its code is spent.
  */
-static void
-store_tokens(Job *job)
+void
+mail_sweep(void)
 {
-	Connection *connection = job->connection;
-	NewTokens	new = {.connection = connection, .tokens = &job->session.tokens};
+	ListCell   *lc;
 
-	if (!worker_transaction("echosync: storing refreshed tokens", tokens_body, &new) ||
-		(new.xmin == InvalidTransactionId && !new.gone))
-	{
-		worker_list_append(&worker->finished, job);
-		worker->commit_retry_at = TimestampTzPlusMilliseconds(worker->now, 1000);
+	if (worker->n_mail == 0)
 		return;
-	}
-	if (!new.gone)
+	foreach(lc, jobs_in(JOB_STATE_SEND))
 	{
-		connection_set_tokens(connection, &job->session.tokens);
-		connection->credential_xmin = new.xmin;
+		Job		   *job = lfirst(lc);
+
+		if (job->kind == JOB_MAIL && (job->session.task == CRM_TASK_TEST || !job->has_spoken) &&
+			!mailbox_is_awaited(&job->ticket))
+			mail_end(job);
 	}
-	refresh_end(connection);
 }
 
-void
-refresh_finished(Job *job)
+/* A question waits for its own request, or for the token that it needs. */
+static MailWait
+waits_for(const Job *job)
 {
-	Connection *connection = job->connection;
-	const CrmOutcome *outcome = &job->session.outcome;
+	const Job  *refresh = job->connection->refresh;
 
-	if (outcome->status == CRM_STATUS_SUCCESS)
-	{
-		store_tokens(job);
+	if (job->state == JOB_STATE_SENDING || (refresh != NULL && refresh->state == JOB_STATE_SENDING))
+		return MAIL_WAITS_FOR_REPLY;
+	return refresh != NULL && refresh->state == JOB_STATE_HELD ?
+		MAIL_WAITS_FOR_CREDENTIAL : MAIL_WAITS_FOR_TURN;
+}
+
+/* Each wait has its own end: who waits is told which it is. */
+void
+mail_progress(Connection *connection)
+{
+	dlist_iter	iter;
+
+	if (worker->n_mail == 0)
 		return;
+	dlist_foreach(iter, &connection->jobs)
+	{
+		Job		   *job = dlist_container(Job, node, iter.cur);
+
+		if (job->kind != JOB_MAIL || job->told_wait == waits_for(job))
+			continue;
+		job->told_wait = waits_for(job);
+		mailbox_progress(&job->ticket, job->told_wait);
 	}
-	if (outcome->error_class == CRM_ERROR_CREDENTIAL)
-		connection_set_status(connection, "error", "credential_refused");
-	else
-		connection_outage(connection, "crm_unreachable");
-	refresh_end(connection);
 }

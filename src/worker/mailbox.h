@@ -53,6 +53,14 @@ typedef struct MailReply
 	pg_uuid_t	integration;	/* MAIL_EXCHANGE_AND_STORE */
 } MailReply;
 
+/* What a question that a worker has taken waits for. */
+typedef enum MailWait
+{
+	MAIL_WAITS_FOR_TURN = 0,	/* a limit, a place, its connection */
+	MAIL_WAITS_FOR_CREDENTIAL,	/* a refreshed token that cannot be stored */
+	MAIL_WAITS_FOR_REPLY		/* a request is under way */
+} MailWait;
+
 extern Size mailbox_shared_size(void);
 extern void mailbox_shared_startup(void);
 
@@ -61,11 +69,15 @@ typedef enum MailOutcome
 	MAIL_ANSWERED = 0,
 	MAIL_NO_WORKER,				/* within 5 s, or the time given */
 	MAIL_FULL,
-	MAIL_PENDING				/* no answer yet; the worker goes on with it */
+	MAIL_PENDING,				/* no answer yet; the worker goes on with it */
+	MAIL_NOT_TAKEN,				/* no worker had time for it */
+	MAIL_NOT_SENT,				/* nothing could be sent for it in time, */
+	MAIL_NOT_STORED,			/* since a token could not be stored */
+	MAIL_NO_REPLY				/* the CRM did not answer */
 } MailOutcome;
 
 /*
- * Ask and wait, for timeout_ms or without end (-1).  ERROR on interrupts, and in
+ * Ask and wait, for timeout_ms or as long as mailbox_ask does (-1).  ERROR on interrupts, and in
  * the worker itself; the slot is wiped on every path out.  The caller wipes
  * request and reply.
  */
@@ -75,7 +87,12 @@ extern MailOutcome mailbox_try(const MailRequest *request, MailReply *reply, int
 extern void mailbox_try_all(const MailRequest *requests, MailReply *replies,
 							MailOutcome *outcomes, int n, int timeout_ms);
 
-/* One, without end, and an ERROR for what is no answer. */
+/*
+ * One, and an ERROR for what is no answer.  It comes in time: five seconds until
+ * a worker takes the question, the two timeouts of a request for each that is
+ * under way for it, and ten seconds where none is.  Then connection_failure
+ * (08006), which says what was waited for.
+ */
 extern void mailbox_ask(const MailRequest *request, MailReply *reply);
 
 /*
@@ -92,6 +109,12 @@ typedef struct MailTicket
 extern bool mailbox_take(Oid database, int index, int n_workers,
 						 MailTicket *ticket, MailRequest *request);
 extern void mailbox_answer(const MailTicket *ticket, const MailReply *reply);
+
+/* Does the asker still wait? */
+extern bool mailbox_is_awaited(const MailTicket *ticket);
+
+/* Tell the asker what its question waits for now. */
+extern void mailbox_progress(const MailTicket *ticket, MailWait wait);
 
 /* Answer what this worker has taken and not answered: it is ending. */
 extern void mailbox_fail_taken(void);

@@ -40,6 +40,12 @@
 #define TICK_MS 60000
 /* How long a worker that ends for a reload goes on with what it has in work. */
 #define LEAVE_MS 5000
+/* ... and with a refreshed token, which is the connection. */
+#define LEAVE_TOKEN_MS 60000
+/* Whoever asks for a look makes us read the rows of so many connections at most. */
+#define HINT_ALL_MAX 1000
+/* A worker that knows no schema looks again after this. */
+#define NO_SCHEMA_WAIT_MS 1000
 #define KEY_CHECK_TEXT "echosync"
 #define KEY_CHECK_CONTEXT "key check"
 #define MAX_BODY (4 * 1024 * 1024)
@@ -116,7 +122,7 @@ void
 instance_lost(void)
 {
 	worker->may_send = false;
-	worker->next_tick = 0;		/* the next turn says so */
+	worker->next_look = 0;		/* the next turn says so */
 }
 
 /* The first key is taken at its word; from then on it, or its successor, counts. */
@@ -259,6 +265,19 @@ check_after_error(void)
 }
 
 /*
+ * What is committed before a request goes must not be lost with the server: the
+ * intent of a create, the link to a record, a refreshed token.  Standbys are
+ * waited for as the server says.
+ */
+static void
+keep_commits_durable(void)
+{
+	SetConfigOption("synchronous_commit", NULL, PGC_USERSET, PGC_S_SESSION);
+	if (synchronous_commit < SYNCHRONOUS_COMMIT_LOCAL_FLUSH)
+		SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
+}
+
+/*
  * Settings that a database or role may have set for its own sessions must not
  * reach ours.
  */
@@ -270,6 +289,9 @@ override_session_settings(void)
 		{"lock_timeout", "250ms"},	/* a net: no wait for a backend is meant */
 		{"idle_in_transaction_session_timeout", "0"},
 		{"idle_session_timeout", "0"},
+#if PG_VERSION_NUM >= 170000
+		{"transaction_timeout", "0"},
+#endif
 		{"default_transaction_read_only", "off"},
 		{"default_transaction_isolation", "read committed"},
 		{"transaction_read_only", "off"},
@@ -287,6 +309,7 @@ override_session_settings(void)
 		{"session_replication_role", "origin"},
 		{"client_min_messages", "error"},
 		{"jit", "off"},
+		{"role", "none"},
 		{"plan_cache_mode", "force_generic_plan"},	/* planning costs as much as running */
 		{"enable_seqscan", "off"},	/* the plan is kept while the tables grow */
 		{"enable_hashjoin", "off"},
@@ -295,10 +318,12 @@ override_session_settings(void)
 
 	for (int i = 0; i < lengthof(settings); i++)
 	{
-		if (strncmp(settings[i][0], "transaction_", 12) == 0)
+		if (strncmp(settings[i][0], "transaction_read", 16) == 0)
 			continue;			/* only within a transaction; the default rules */
 		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET, PGC_S_SESSION);
 	}
+
+	keep_commits_durable();
 
 	/* Of this process: or a claim would wait for the disk each 200 ms (write_claim). */
 	SetConfigOption("wal_writer_delay", "10s", PGC_SIGHUP, PGC_S_OVERRIDE);
@@ -330,38 +355,48 @@ reset_counters(WorkerSlot *slot)
 }
 
 static void
-worker_attach(int n)
+worker_attach(int32 ticket)
 {
+	int			n = shared_slot_take(ticket);
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "echosync worker",
 												  ALLOCSET_DEFAULT_SIZES);
 
+	if (n < 0)
+		proc_exit(0);			/* the launcher that started us has been replaced */
 	worker = MemoryContextAllocZero(context, sizeof(Worker));
 	worker->context = context;
 	worker->turn = AllocSetContextCreate(context, "echosync worker turn",
 										 ALLOCSET_DEFAULT_SIZES);
 	worker->slot = &shared_state->slots[n];
+	before_shmem_exit(worker_detach, 0);
 	worker->database = worker->slot->database;
 	worker->index = worker->slot->index;
 	worker->n_workers = worker->slot->n_workers;
 	reset_counters(worker->slot);
 	stats_attach(worker->database);
 	budget_attach();
-	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
-	worker->slot->pid = MyProcPid;
-	worker->slot->started_at = GetCurrentTimestamp();
-	LWLockRelease(shared_state->lock);
-	before_shmem_exit(worker_detach, 0);
 }
 
 /*
- * An orderly end only: a crash runs no callbacks, and when the whole server is
- * being shut down at once there is nothing to be written any more.
+ * An orderly end only.  An error that ends the process is a crash like one that
+ * runs no callbacks: the leads that it had in work may be the cause.
  */
 static void
 worker_leave(int code, Datum arg)
 {
-	if (worker->slot->exit != WORKER_EXIT_NO_EXTENSION && db_schema_name() != NULL)
+	if (worker->slot->exit == WORKER_EXIT_REQUESTED && db_schema_name() != NULL)
 		housekeeping_leave();
+}
+
+/*
+ * pg_cancel_backend: a statement of ours may be cancelled, and is tried again.
+ * Outside of one there is nothing to cancel, and an error would end the process.
+ */
+static void
+worker_cancel(SIGNAL_ARGS)
+{
+	if (worker->in_transaction)
+		StatementCancelHandler(postgres_signal_arg);
 }
 
 /*
@@ -419,10 +454,11 @@ reload(void)
 
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
+	keep_commits_durable();
 	engine_options(&options);
 	http_engine_configure(worker->engine, &options);
 	connections_visit(connection_reconfigure);
-	worker->next_tick = 0;
+	worker->next_look = worker->next_tick = 0;
 
 	/* Divided anew: the launcher starts the new set when all have ended. */
 	if (echosync_workers != worker->n_workers && worker->leave_by == 0)
@@ -433,7 +469,7 @@ reload(void)
  * A worker that is to end finishes the leads that it has in work: a create that
  * is cut off is in doubt, and waits for long.  What takes too long is cut off
  * all the same, but for the refresh of a token: a token that was spent, and its
- * successor not read, is a connection lost.
+ * successor not read, is a connection lost.  Even that comes to an end.
  */
 static void
 leave_if_done(void)
@@ -442,14 +478,36 @@ leave_if_done(void)
 		return;
 	if (worker->leave_by > worker->now)
 	{
-		if (connections_working() || worker->finished != NIL || worker->to_commit != NIL ||
+		if (connections_working() || results_next() != 0 ||
 			http_engine_in_flight(worker->engine) > 0)
 			return;
 	}
-	else if (connections_refreshing())
+	else if (worker->leave_by > TimestampTzPlusMilliseconds(worker->now, -LEAVE_TOKEN_MS) &&
+			 connections_refreshing())
 		return;
 	worker->slot->exit = WORKER_EXIT_REQUESTED;
 	proc_exit(0);
+}
+
+static void
+hint_loaded(Connection *connection)
+{
+	if (!connection->temporary && connection->user_id != NULL)
+		connection_hint(connection);
+}
+
+/* Look at everything: somebody says that anything may have changed. */
+static void
+look_at_everything(void)
+{
+	check_environment();
+	mail_take_all();
+	claim_discover();
+	count_tick();
+	/* Hints may have been more than there was room for. */
+	if (worker->now >= worker->next_look || hash_get_num_entries(worker->connections) <= HINT_ALL_MAX)
+		connections_visit(hint_loaded);
+	worker->next_look = TimestampTzPlusMilliseconds(worker->now, TICK_MS);
 }
 
 static void
@@ -467,14 +525,11 @@ take_hints(void)
 		connection_expect_rows(connection);
 		connection_ready(connection);
 	}
-	if (all || worker->now >= worker->next_tick)
+	if (all || worker->now >= worker->next_look)
+		look_at_everything();
+	if (worker->now >= worker->next_tick)
 	{
-		check_environment();
-		mail_take_all();
-		claim_discover();
-		count_tick();
-		if (worker->now >= worker->next_tick)
-			housekeeping_tick();
+		housekeeping_tick();
 		worker->next_tick = TimestampTzPlusMilliseconds(worker->now, TICK_MS);
 	}
 }
@@ -487,13 +542,13 @@ take_hints(void)
 static bool
 takes_part_in_claim(Connection *connection)
 {
-	bool		wants = (worker->may_send || connection->n_active > 0) &&
-		connection_wants_claim(connection);
-
-	if (wants && connection->crm.provider != NULL && places_may_start(connection))
+	if (!worker->may_send && connection->n_active == 0)
+		return false;
+	if (connection->crm.provider != NULL && connection_wants_leads(connection) &&
+		places_may_start(connection))
 		return true;
 	connection->may_start = false;
-	return wants && connection->stale;
+	return connection_wants_row(connection);
 }
 
 /*
@@ -535,28 +590,25 @@ run_ready(void)
 static bool
 busy(void)
 {
-	if (worker->finished != NIL && worker->commit_retry_at > worker->now)
-		return false;
-	if (worker->dirty != NIL && worker->dirty_retry_at <= worker->now)
-		return true;
-	return worker->finished != NIL || worker->claims_done != NIL || worker->to_commit != NIL || worker->to_read != NIL ||
-		count_waits() || !dlist_is_empty(&worker->ready) || places_can_assign();
+	TimestampTz results = results_next();
+
+	return (results != 0 && results <= worker->now) || jobs_any(JOB_STATE_READ) ||
+		jobs_any(JOB_STATE_CHECK) || count_waits() || !dlist_is_empty(&worker->ready) ||
+		places_can_assign();
 }
 
 static long
 sleep_ms(void)
 {
-	TimestampTz due = worker->next_tick;
+	TimestampTz due = Min(worker->next_look, worker->next_tick);
 	TimestampTz timer = connections_next_due();
 	long		http = http_engine_timeout_ms(worker->engine);
 	long		ms;
 
 	if (timer != 0)
 		due = Min(due, timer);
-	if (worker->finished != NIL && worker->commit_retry_at != 0)
-		due = Min(due, worker->commit_retry_at);
-	if (worker->dirty != NIL)
-		due = Min(due, worker->dirty_retry_at);
+	if (results_next() != 0)
+		due = Min(due, results_next());
 	if (housekeeping_next() != 0)
 		due = Min(due, housekeeping_next());
 	if (count_next() != 0)
@@ -595,7 +647,27 @@ report_waiting(void)
 				 timestamptz_to_str(due));
 	else
 		snprintf(text, sizeof(text), "echosync: waiting for queued leads");
-	pgstat_report_activity(in_flight > 0 ? STATE_RUNNING : STATE_IDLE, text);
+	pgstat_report_activity(STATE_IDLE, text);
+}
+
+/*
+ * Nothing can be done before it is known where our tables are.  Somebody may
+ * hold the catalog that says so: then this is tried again.
+ */
+static void
+wait_for_schema(void)
+{
+	for (;;)
+	{
+		check_environment();
+		if (db_schema_name() != NULL)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 NO_SCHEMA_WAIT_MS, wait_event(WAIT_WORKER_START));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		worker->now = GetCurrentTimestamp();
+	}
 }
 
 /* What must outlive the turn says so where it is allocated. */
@@ -604,15 +676,17 @@ turn(void)
 {
 	MemoryContextReset(worker->turn);
 	MemoryContextSwitchTo(worker->turn);
-	worker->now = GetCurrentTimestamp();
+	clock_turn();
 	stats_progress();
+	QueryCancelPending = false; /* of a statement that had ended */
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 		reload();
 	take_hints();
 	connections_due();
 	http_engine_run(worker->engine);
-	(void) results_commit();
+	results_commit();
+	mail_sweep();
 	run_ready();
 	count_turn();
 	housekeeping_turn();
@@ -640,6 +714,7 @@ echosync_worker_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	worker_attach(DatumGetInt32(arg));
 	pqsignal(SIGTERM, worker_die);
+	pqsignal(SIGINT, worker_cancel);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(worker->database, InvalidOid, 0);
 	pgstat_report_appname("echosync worker");
@@ -653,8 +728,9 @@ echosync_worker_main(Datum arg)
 
 	worker->now = GetCurrentTimestamp();
 	connections_init();
+	jobs_init();
 	places_init();
-	check_environment();
+	wait_for_schema();
 	housekeeping_recover();
 	before_shmem_exit(worker_leave, 0);
 	engine_start();

@@ -1,58 +1,63 @@
 /*
  * read.c
- *		From a row taken to a session begun: what is known of its lead, and the
- *		lead itself.
+ *		From a row taken to a session begun: what is known of its lead, and what
+ *		the rule says of it.
  *
- * Leads are read as they are now, as the owner of their table in a
- * security-restricted operation, one transaction a table, and never waiting
- * for a lock: a table that somebody is altering is tried again.
+ * A request that had to wait is no statement about the lead as it is: before it
+ * goes, the lead is read once more here (state CHECK).  Refused by the rule, the
+ * job ends; changed, its session begins anew; as it was, the request goes.
  *
- * Not here: which rows are taken, and when (claim.c).
+ * Not here: which rows are taken, and when (claim.c); reading the application's
+ * tables (read_leads.c).
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
-#include "storage/lmgr.h"
-#include "storage/proc.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
-#include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/timeout.h"
 
 #include "config/seal.h"
 #include "config/settings.h"
 #include "crm/json.h"
 #include "db/integration.h"
-#include "db/lead_columns.h"
 #include "db/link.h"
+#include "worker/schedule.h"
 #include "worker/worker.h"
 
-#define READ_TIMEOUT_MS 2000
-#define READ_OVERRUN_MS 4000
-#define READ_BUSY_MS 500
-#define READ_RETRY_MS 10000
-#define SHUN_MS (10 * 60 * 1000)
 #define DOUBT_GRACE_MS 500
+#define DOUBT_AHEAD_MS 10000	/* see intent_date in results.c */
 #define SUSPECT_WAIT_MS 200
-#define LEAD_STATEMENTS 16		/* plans that are kept */
+#define MAX_REREADS 3			/* a lead that changes all the time goes as it was;
+								 * its later row brings the rest */
 
 static Statement select_state = {
 	.sql = "SELECT k.ord, " LINK_COLUMNS ", l.synced_at, a.attempts, a.due_at, a.intent_at, a.lead_id IS NOT NULL,"
-	" a.crashes, a.intent_lead"
-	" FROM unnest($1, $2, $3) WITH ORDINALITY AS k(id, lead_id, source_id, ord)"
-	" LEFT JOIN @schema@.crm_lead_links l ON l.integration_id = k.id AND l.lead_id = k.lead_id"
-	" AND l.source_id = k.source_id"
+	" a.crashes, a.intent_lead, a.waiting_since"
+	" FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS k(id, lead_id, source_id, account, ord)"
+	" LEFT JOIN LATERAL (SELECT * FROM @schema@.crm_lead_links l WHERE l.integration_id = k.id"
+	" AND l.lead_id = k.lead_id AND l.source_id = k.source_id AND " LINK_OF_ACCOUNT("k.account")
+	" ORDER BY l.crm_account NULLS LAST LIMIT 1) l ON true"
 	" LEFT JOIN @schema@.crm_sync_attempts a ON a.integration_id = k.id AND a.lead_id = k.lead_id"
 	" AND a.source_id = k.source_id",
-	.nargs = 3,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
+	.nargs = 4,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID}
+};
+
+/* Its columns. */
+enum
+{
+	STATE_ORDINAL = 1,
+	STATE_LINK,
+	STATE_ACCOUNT = STATE_LINK + LINK_N_COLUMNS - 1,	/* the last of the link */
+	STATE_SYNCED_AT,
+	STATE_ATTEMPTS,
+	STATE_DUE_AT,
+	STATE_INTENT_AT,
+	STATE_HAS_ATTEMPTS,
+	STATE_CRASHES,
+	STATE_INTENT_LEAD,
+	STATE_WAITING_SINCE
 };
 
 /*
@@ -61,22 +66,27 @@ static Statement select_state = {
  * leads of the connection are in doubt or about to be created.
  */
 static Statement select_local_match = {
-	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash, d.intent_at, d.n"
-	" FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY"
-	" AS k(id, phone, email, lead_id, source_id, may_doubt, ord)"
-	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = k.id AND l.phone_hash = k.phone ORDER BY l.created_at LIMIT 1) p ON true"
+	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash, d.intent_at, d.n, d.due_at,"
+	" p.matched_by = 'created'"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY"
+	" AS k(id, phone, email, lead_id, source_id, may_doubt, account, ord)"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash, l.matched_by FROM @schema@.crm_lead_links l"
+	" WHERE l.integration_id = k.id AND " LINK_OF_ACCOUNT("k.account")
+	" AND " LINK_KNOWN_BY_PHONE("k.phone") ") p ON true"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = k.id AND l.email_hash = k.email ORDER BY l.created_at LIMIT 1) e ON true"
-	" LEFT JOIN LATERAL (SELECT pg_catalog.max(a.intent_at) FILTER (WHERE"
-	" (a.phone_hash = k.phone OR a.email_hash = k.email)"
-	" AND (a.lead_id <> k.lead_id OR a.source_id <> k.source_id)), pg_catalog.count(*)"
-	" FROM @schema@.crm_sync_attempts a"
+	" WHERE l.integration_id = k.id AND " LINK_OF_ACCOUNT("k.account")
+	" AND " LINK_KNOWN_BY_EMAIL("k.email") ") e ON true"
+	" LEFT JOIN LATERAL (SELECT pg_catalog.max(a.intent_at) FILTER (WHERE t.is_twin), pg_catalog.count(*),"
+	" pg_catalog.max(a.due_at) FILTER (WHERE t.is_twin)"
+	" FROM @schema@.crm_sync_attempts a,"
+	" LATERAL (SELECT (a.phone_hash = k.phone OR a.email_hash = k.email)"
+	" AND (a.lead_id <> k.lead_id OR a.source_id <> k.source_id)) t(is_twin)"
 	" WHERE k.may_doubt AND a.integration_id = k.id AND a.intent_at IS NOT NULL"
-	") d(intent_at, n) ON true"
+	") d(intent_at, n, due_at) ON true"
 	" WHERE p.crm_record_id IS NOT NULL OR e.crm_record_id IS NOT NULL OR k.may_doubt",
-	.nargs = 6,
-	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID}
+	.nargs = 7,
+	.argtypes = {UUIDARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TEXTARRAYOID, INT4ARRAYOID, BOOLARRAYOID,
+	TEXTARRAYOID}
 };
 
 static Statement insert_claims = {
@@ -86,56 +96,68 @@ static Statement insert_claims = {
 	.argtypes = {INT4OID, UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
-static Statement select_source = {
-	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
-	.nargs = 1,
-	.argtypes = {INT4OID}
-};
-
-/* End a lead without a request: the reason is the outcome. */
-static void
-job_refuse(Job *job, LeadRefusal refusal)
-{
-	crm_skip(&job->session, refusal);
-	job_set_state(job, JOB_STATE_FINISHED);
-	worker_list_append(&worker->finished, job);
-}
-
 /* Three workers have crashed with this lead in work: not a fourth. */
 static void
 job_give_up(Job *job)
 {
 	crm_fail(&job->session, CRM_ERROR_LEAD_FINAL, "worker_crashed",
 			 "The worker crashed three times with this lead in work.");
-	job_set_state(job, JOB_STATE_FINISHED);
-	worker_list_append(&worker->finished, job);
+	job_finish(job);
 }
 
 static void
 load_link(Job *job, uint64 i)
 {
-	link_from_row(i, 2, &job->session.link);
-	job->synced_at = spi_timestamptz(i, 7);
+	link_from_row(i, STATE_LINK, &job->session.link);
+	job->link_account = spi_text(i, STATE_ACCOUNT);
+	job->synced_at = spi_timestamptz(i, STATE_SYNCED_AT);
 	job->has_link_row = job->synced_at != 0;
+}
+
+/*
+ * Before this server was promoted, another may have sent the lead, and what it
+ * wrote down of it has not come here.
+ */
+static bool
+may_be_repeated(const Job *job)
+{
+	return job->queued_at < worker->promoted_at;
+}
+
+/* The longest that a retry waits, or a provider lets it. */
+static int64
+longest_wait_ms(const Job *job)
+{
+	return Max(Max(10 * 60 * 1000, echosync_uncertain_wait),
+			   schedule_retry_delay_us(job->attempts + 1, echosync_retry_base_delay, 1.0) / 1000);
+}
+
+/*
+ * When a doubt began.  One that begins in the future, by a clock that was set
+ * back since, begins when it is met.
+ */
+static TimestampTz
+doubt_begin(Job *job, TimestampTz since)
+{
+	if (since <= TimestampTzPlusMilliseconds(worker->now, DOUBT_AHEAD_MS))
+		return since;
+	if (job->doubt_met_at == 0)
+		job->doubt_met_at = worker->now;
+	return job->doubt_met_at;
 }
 
 /* What is known of a lead that may not be sent yet: when it may. */
 static TimestampTz
-job_not_before(Job *job, uint64 i)
+job_not_before(Job *job, TimestampTz due)
 {
-	TimestampTz due = spi_timestamptz(i, 9);
-	TimestampTz doubt_since = job->intent_at;
+	TimestampTz doubt_since = job->session.uncertain ? job->intent_at : 0;
 
-	/*
-	 * Before this server was promoted, another may have created it, and its
-	 * intent has not come here.
-	 */
-	if (doubt_since == 0 && job->session.link.record_id == NULL &&
-		job->queued_at < worker->promoted_at)
+	due = clock_plausible(due, longest_wait_ms(job));
+	if (doubt_since == 0 && job->session.link.record_id == NULL && job->session.repeated)
 		doubt_since = worker->promoted_at;
 	if (doubt_since != 0)
-		due = Max(due, TimestampTzPlusMilliseconds(doubt_since, echosync_uncertain_wait));
-	if (job->synced_at != 0 && !job->session.requested_by_hand)
+		due = Max(due, TimestampTzPlusMilliseconds(doubt_begin(job, doubt_since), echosync_uncertain_wait));
+	if (job->synced_at <= worker->now && job->synced_at != 0 && !job->session.requested_by_hand)
 		due = Max(due, TimestampTzPlusMilliseconds(job->synced_at, SETTLE_MS));
 	return due;
 }
@@ -161,17 +183,17 @@ insert_claim(const RowSet *keys)
  * sent: a worker that crashes over a lead must not do so for ever.
  */
 static void
-mark_claimed(void)
+mark_claimed(List *jobs)
 {
 	RowSet	   *keys = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	Claim	   *claim;
 	ListCell   *lc;
 
-	foreach(lc, worker->to_read)
+	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if (job->state != JOB_STATE_READ)
+		if (job->state != JOB_STATE_READ || job->claim != NULL)
 			continue;
 		rowset_row(keys);
 		rowset_uuid(keys, job->connection->id.data);
@@ -181,25 +203,50 @@ mark_claimed(void)
 	if (keys->n_rows == 0)
 		return;
 	claim = insert_claim(keys);
-	foreach(lc, worker->to_read)
+	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if (job->state != JOB_STATE_READ)
+		if (job->state != JOB_STATE_READ || job->claim != NULL)
 			continue;
 		job->claim = claim;
 		claim->n_left++;
 	}
 }
 
+/* What the tables have of one lead: its link, its tries, its doubt. */
 static void
-state_body(void *arg)
+take_state(Job *job, uint64 i)
 {
-	RowSet	   *keys = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
-	Datum		values[3];
+	MemoryContext caller = MemoryContextSwitchTo(job->session.context);
+	bool		isnull;
+	Datum		attempts = spi_datum(i, STATE_ATTEMPTS, &isnull);
+	Datum		crashes = spi_datum(i, STATE_CRASHES, &isnull);
+	TimestampTz intent_at;
+
+	job->has_attempts_row = spi_bool(i, STATE_HAS_ATTEMPTS);
+	job->attempts = job->has_attempts_row ? DatumGetInt16(attempts) : 0;
+	job->crashes = job->has_attempts_row ? DatumGetInt16(crashes) : 0;
+	load_link(job, i);
+	intent_at = spi_timestamptz(i, STATE_INTENT_AT);
+	job->intent_unsent &= intent_at != 0 && intent_at == job->intent_at;	/* else it is another's */
+	job->intent_at = intent_at;
+	job->intent_lead = spi_text(i, STATE_INTENT_LEAD);
+	job->waiting_since = spi_timestamptz(i, STATE_WAITING_SINCE);
+	job->session.uncertain = job->intent_at != 0 && !job->intent_unsent;
+	job->session.repeated = may_be_repeated(job);
+	job->session.queued_at = job->queued_at;
+	MemoryContextSwitchTo(caller);
+}
+
+/* For state_body. */
+static List *
+state_keys(List *jobs, Datum *values)
+{
+	RowSet	   *keys = rowset_make(4, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID});
 	ListCell   *lc;
 
-	foreach(lc, worker->to_read)
+	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
 
@@ -207,37 +254,35 @@ state_body(void *arg)
 		rowset_uuid(keys, job->connection->id.data);
 		rowset_text(keys, job->lead_id);
 		rowset_int4(keys, job->source_id);
+		rowset_text(keys, link_account(job->connection->account));
 	}
-	values[0] = rowset_array(keys, 0);
-	values[1] = rowset_array(keys, 1);
-	values[2] = rowset_array(keys, 2);
+	for (int i = 0; i < 4; i++)
+		values[i] = rowset_array(keys, i);
+	return jobs;
+}
+
+static void
+state_body(void *arg)
+{
+	Datum		values[4];
+	List	   *jobs = state_keys(arg, values);
+
 	statement_execute(&select_state, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Job		   *job = list_nth(worker->to_read, spi_int64(i, 1, 0) - 1);
-		MemoryContext caller = MemoryContextSwitchTo(job->session.context);
-		bool		isnull;
-		bool		isnull_crashes;
-		Datum		crashes = spi_datum(i, 12, &isnull_crashes);
+		Job		   *job = list_nth(jobs, spi_int64(i, STATE_ORDINAL, 0) - 1);
 		TimestampTz not_before;
 
-		load_link(job, i);
-		job->intent_at = spi_timestamptz(i, 10);
-		job->session.uncertain = job->intent_at != 0;
-		job->intent_lead = spi_text(i, 13);
-		job->has_attempts_row = spi_bool(i, 11);
-		job->attempts = DatumGetInt16(spi_datum(i, 8, &isnull));
-		MemoryContextSwitchTo(caller);
-		not_before = job_not_before(job, i);
-		job->crashes = isnull_crashes ? 0 : DatumGetInt16(crashes);
+		take_state(job, i);
+		not_before = job_not_before(job, spi_timestamptz(i, STATE_DUE_AT));
 		if (job->state != JOB_STATE_READ)
 			continue;
 		if (not_before > worker->now)
 			job_hold(job, not_before);
-		else if (job->crashes == WORKER_MAX_CRASHES - 1 && !job_take_turn(job))
+		else if (job->crashes == WORKER_MAX_CRASHES - 1 && job->turn_until == 0 && !job_take_turn(job))
 			job_hold(job, TimestampTzPlusMilliseconds(worker->now, SUSPECT_WAIT_MS));
 	}
-	mark_claimed();
+	mark_claimed(jobs);
 
 	/* see write_claim */
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
@@ -255,322 +300,6 @@ write_claim(void)
 	XLogBackgroundFlush();
 	if (GetXLogWriteRecPtr() < XactLastCommitEnd)
 		XLogFlush(XactLastCommitEnd);	/* it stops at full pages */
-}
-
-/* One source and its jobs, for read_body. */
-typedef struct ReadBatch
-{
-	int			source_id;
-	List	   *jobs;
-	bool		gone;			/* no such source */
-	bool		busy;			/* its table is locked */
-} ReadBatch;
-
-static List *
-jobs_of_source(int source_id)
-{
-	List	   *jobs = NIL;
-	ListCell   *lc;
-
-	foreach(lc, worker->to_read)
-	{
-		Job		   *job = lfirst(lc);
-
-		if (job->state == JOB_STATE_READ && job->source_id == source_id)
-			jobs = lappend(jobs, job);
-	}
-	return jobs;
-}
-
-static bool
-lock_leads(ReadBatch *batch, Oid relation, Oid *owner)
-{
-	HeapTuple	tuple;
-
-	if (!ConditionalLockRelationOid(relation, AccessShareLock))
-	{
-		batch->busy = true;
-		return false;
-	}
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	if (!HeapTupleIsValid(tuple))
-	{
-		batch->gone = true;
-		return false;
-	}
-	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return true;
-}
-
-static void
-set_lead(Job *job, Datum object)
-{
-	MemoryContext caller = MemoryContextSwitchTo(job->session.context);
-
-	job->session.lead = lead_from_jsonb(DatumGetJsonbP(object));
-	MemoryContextSwitchTo(caller);
-}
-
-static Datum
-lead_ids_of(List *jobs)
-{
-	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
-	ListCell   *lc;
-
-	foreach(lc, jobs)
-	{
-		rowset_row(ids);
-		rowset_text(ids, ((Job *) lfirst(lc))->lead_id);
-	}
-	return rowset_array(ids, 0);
-}
-
-/* The table being read, for the handler below. */
-static volatile int reading_source = 0;
-
-/*
- * A function of the table's owner can catch its cancellation and go on.  Then
- * this process ends, which nothing can catch, and its successor leaves the
- * table alone for a while.  Runs in a signal handler: plain stores only.
- */
-static void
-read_overrun(void)
-{
-	int			i = shared_state->n_shunned++ % SHARED_MAX_SHUNNED;
-
-	shared_state->shunned[i].database = MyDatabaseId;
-	shared_state->shunned[i].source_id = reading_source;
-	shared_state->shunned[i].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SHUN_MS);
-	worker->slot->exit = WORKER_EXIT_REQUESTED;
-	ProcDiePending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
-}
-
-static TimestampTz
-shunned_until(int source_id)
-{
-	TimestampTz until = 0;
-
-	for (int i = 0; i < SHARED_MAX_SHUNNED; i++)
-	{
-		if (shared_state->shunned[i].database == MyDatabaseId &&
-			shared_state->shunned[i].source_id == source_id)
-			until = Max(until, shared_state->shunned[i].until);
-	}
-	return until;
-}
-
-static TimeoutId
-overrun_timeout(void)
-{
-	static TimeoutId id = MAX_TIMEOUTS;
-
-	if (id == MAX_TIMEOUTS)
-		id = RegisterTimeout(USER_TIMEOUT, read_overrun);
-	return id;
-}
-
-/*
- * The plan that reads leads of a source, kept while the text is the same: most
- * groups are a few leads, and planning costs as much as reading them.  Made and
- * run with the rights of the table's owner alone.
- */
-static TextStatement *
-lead_statement(int source_id)
-{
-	static TextStatement statements[LEAD_STATEMENTS];
-
-	return &statements[source_id % LEAD_STATEMENTS];
-}
-
-/* Run the application's side: its table, its types, its rights. */
-static void
-read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
-{
-	SavedUser	saved;
-	Datum		ids = lead_ids_of(batch->jobs);
-	char	   *sql;
-
-	db_become_restricted(owner, &saved);
-	sql = psprintf("%s WHERE %s", lead_columns_select(columns, relation),
-				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1, false));
-	reading_source = batch->source_id;
-	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
-	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);
-	statement_execute_text(lead_statement(batch->source_id), sql, TEXTARRAYOID, ids);
-	disable_timeout(overrun_timeout(), false);
-	disable_timeout(STATEMENT_TIMEOUT, false);
-	db_restore_user(&saved);
-
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *lead_id = spi_text(i, 1);
-		bool		isnull;
-		Datum		object = spi_datum(i, 2, &isnull);
-		ListCell   *lc;
-
-		foreach(lc, batch->jobs)
-		{
-			Job		   *job = lfirst(lc);
-
-			if (lead_id != NULL && strcmp(job->lead_id, lead_id) == 0)
-				set_lead(job, object);
-		}
-	}
-}
-
-static void
-read_body(void *arg)
-{
-	ReadBatch  *batch = arg;
-	Datum		id = Int32GetDatum(batch->source_id);
-	LeadColumns *columns;
-	Oid			relation,
-				owner;
-	bool		isnull;
-
-	statement_execute(&select_source, &id, NULL, false, 1);
-	if (SPI_processed == 0)
-	{
-		batch->gone = true;
-		return;
-	}
-	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
-	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
-	if (lock_leads(batch, relation, &owner))
-	{
-		PopActiveSnapshot();	/* one taken after the lock */
-		PushActiveSnapshot(GetTransactionSnapshot());
-		read_leads(batch, columns, relation, owner);
-	}
-}
-
-/*
- * Is this an error that other rows of the table need not have: a value that
- * its type refuses, a function of the table's owner that raised, a damaged
- * page?  A table that is not as it was mapped, and what the server is short
- * of, is nobody's row.
- */
-static bool
-error_is_of_a_row(int code)
-{
-	switch (ERRCODE_TO_CATEGORY(code))
-	{
-		case ERRCODE_INVALID_TRANSACTION_STATE:
-		case ERRCODE_TRANSACTION_ROLLBACK:
-		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
-		case ERRCODE_INSUFFICIENT_RESOURCES:
-		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
-		case ERRCODE_OPERATOR_INTERVENTION:
-		case ERRCODE_SYSTEM_ERROR:
-			return false;
-		default:
-			return true;
-	}
-}
-
-/* It fails like one that the CRM has trouble with: tried again, then given up. */
-static void
-job_unreadable(Job *job)
-{
-	MemoryContext caller = MemoryContextSwitchTo(job->context);
-
-	crm_fail(&job->session, CRM_ERROR_LEAD_RETRY, "lead_unreadable",
-			 psprintf("The lead could not be read from its table (SQLSTATE %s).",
-					  unpack_sql_state(worker->error_code)));
-	MemoryContextSwitchTo(caller);
-	job_set_state(job, JOB_STATE_FINISHED);
-	worker_list_append(&worker->finished, job);
-}
-
-/* What has been read, or not, of leads of one source. */
-static void
-settle_batch(const ReadBatch *batch, bool ok)
-{
-	ListCell   *lc;
-
-	foreach(lc, batch->jobs)
-	{
-		Job		   *job = lfirst(lc);
-
-		if ((!ok || batch->busy) && !batch->gone)
-			job_hold(job, TimestampTzPlusMilliseconds(worker->now,
-													  ok ? READ_BUSY_MS : READ_RETRY_MS));
-		else if (job->session.lead == NULL ||
-				 job->session.lead->user_id == NULL ||
-				 strcmp(job->session.lead->user_id, job->connection->user_id) != 0)
-			job_refuse(job, REFUSAL_LEAD_DELETED);
-	}
-}
-
-/*
- * Read leads of one source, all at once.  If one cannot be read, or all are
- * too much for the memory there is, the others must not wait for it: each half
- * is tried, down to the one, but not for so long that other tables' leads wait.
- */
-static void
-read_jobs(int source_id, List *jobs, TimestampTz deadline)
-{
-	ReadBatch	batch = {source_id, jobs, false, false};
-	bool		ok = worker_transaction("echosync: reading leads", read_body, &batch);
-	int			half = list_length(jobs) / 2;
-
-	disable_timeout(overrun_timeout(), false);
-	LockReleaseSession(USER_LOCKMETHOD);	/* advisory locks outlive transactions */
-	if (!ok && !batch.gone && half > 0 && GetCurrentTimestamp() < deadline &&
-		(error_is_of_a_row(worker->error_code) || worker->error_code == ERRCODE_OUT_OF_MEMORY))
-	{
-		read_jobs(source_id, list_copy_head(jobs, half), deadline);
-		read_jobs(source_id, list_copy_tail(jobs, half), deadline);
-	}
-	else if (!ok && !batch.gone && half == 0 && error_is_of_a_row(worker->error_code))
-		job_unreadable(linitial(jobs));
-	else
-		settle_batch(&batch, ok);
-}
-
-static void
-read_batch(int source_id)
-{
-	List	   *jobs = jobs_of_source(source_id);
-	TimestampTz shunned = shunned_until(source_id);
-	ListCell   *lc;
-
-	if (shunned <= worker->now)
-	{
-		read_jobs(source_id, jobs,
-				  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), READ_TIMEOUT_MS));
-		return;
-	}
-	foreach(lc, jobs)
-		job_hold(lfirst(lc), shunned);
-}
-
-/* Leads come from their tables, source by source, or from their snapshots. */
-static void
-read_all(void)
-{
-	ListCell   *lc;
-
-	foreach(lc, worker->to_read)
-	{
-		Job		   *job = lfirst(lc);
-
-		job->session.lead = NULL;
-	}
-	foreach(lc, worker->to_read)
-	{
-		Job		   *job = lfirst(lc);
-
-		if (job->state != JOB_STATE_READ || job->session.lead != NULL)
-			continue;
-		if (job->snapshot != NULL)
-			set_lead(job, JsonbPGetDatum(job->snapshot));
-		else
-			read_batch(job->source_id);
-	}
 }
 
 static void
@@ -607,12 +336,25 @@ intents_in_work(Connection *connection)
 	return n;
 }
 
+/*
+ * When the doubt about a twin's create is over: counted from its intent, or from
+ * the end of its request, where that is known.
+ */
+static TimestampTz
+twin_doubt_end(Job *job, TimestampTz intent_at, TimestampTz due_at)
+{
+	TimestampTz end = Max(TimestampTzPlusMilliseconds(doubt_begin(job, intent_at), echosync_uncertain_wait),
+						  clock_plausible(due_at, echosync_uncertain_wait));
+
+	return TimestampTzPlusMilliseconds(end, DOUBT_GRACE_MS);
+}
+
 static void
 local_match_body(void *arg)
 {
 	List	   *jobs = arg;
-	RowSet	   *keys = rowset_make(6, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, INT4OID, BOOLOID});
-	Datum		values[6];
+	RowSet	   *keys = rowset_make(7, (Oid[]) {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID, INT4OID, BOOLOID, TEXTOID});
+	Datum		values[7];
 	ListCell   *lc;
 
 	foreach(lc, jobs)
@@ -626,8 +368,9 @@ local_match_body(void *arg)
 		rowset_text(keys, job->lead_id);
 		rowset_int4(keys, job->source_id);
 		rowset_bool(keys, job->connection->may_doubt);
+		rowset_text(keys, link_account(job->connection->account));
 	}
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 7; i++)
 		values[i] = rowset_array(keys, i);
 	statement_execute(&select_local_match, values, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -641,13 +384,13 @@ local_match_body(void *arg)
 		if (job->connection->may_doubt)
 			job->connection->may_doubt = spi_int64(i, 6, 0) > intents_in_work(job->connection);
 		if (!no_doubt)
-			job->doubt_until = TimestampTzPlusMilliseconds(DatumGetTimestampTz(intent_at),
-														   echosync_uncertain_wait + DOUBT_GRACE_MS);
+			job->doubt_until = twin_doubt_end(job, DatumGetTimestampTz(intent_at), spi_timestamptz(i, 7));
 		if (by_phone == NULL && by_email == NULL)
 			continue;
 
-		/* Two records: let the search find both and judge. */
-		if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
+		/* Two records, or one that a number found: let the search find them and judge. */
+		if (by_phone != NULL && by_email != NULL ? strcmp(by_phone, by_email) != 0 :
+			by_email == NULL && !spi_bool(i, 8))
 			continue;
 		job->session.local_match = MemoryContextStrdup(job->session.context,
 													   by_email ? by_email : by_phone);
@@ -658,12 +401,12 @@ local_match_body(void *arg)
 }
 
 static void
-find_local_matches(void)
+find_local_matches(List *all)
 {
 	List	   *jobs = NIL;
 	ListCell   *lc;
 
-	foreach(lc, worker->to_read)
+	foreach(lc, all)
 	{
 		Job		   *job = lfirst(lc);
 
@@ -696,6 +439,8 @@ twin_is_in_work(const Job *job)
 
 		if (other == job || !other->begun || twin == NULL || other->state < JOB_STATE_READ)
 			continue;
+		if (other->source_id == job->source_id && strcmp(other->lead_id, job->lead_id) == 0)
+			return true;		/* it came by a webhook as well */
 		if ((lead->phone_key && twin->phone_key && strcmp(lead->phone_key, twin->phone_key) == 0) ||
 			(lead->email && twin->email && strcmp(lead->email, twin->email) == 0))
 			return true;
@@ -741,22 +486,28 @@ look_for_what_was_sent(Job *job)
 	MemoryContextSwitchTo(caller);
 }
 
+static LeadRefusal
+refusal_of(const Job *job, const CrmLead *lead)
+{
+	LeadFacts	facts = lead_facts(lead);
+
+	return lead_refusal(&facts, job->connection->crm.settings,
+						job->connection->crm.provider->flags_records);
+}
+
 static void
-begin_all(void)
+begin_all(List *jobs)
 {
 	ListCell   *lc;
 
-	foreach(lc, worker->to_read)
+	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
-		LeadFacts	facts;
 		LeadRefusal refusal;
 
 		if (job->state != JOB_STATE_READ)
 			continue;
-		facts = lead_facts(job->session.lead);
-		refusal = lead_refusal(&facts, job->connection->crm.settings,
-							   job->connection->crm.provider->flags_records);
+		refusal = refusal_of(job, job->session.lead);
 		if (refusal != REFUSAL_NONE)
 			job_refuse(job, refusal);
 		else if (job->crashes >= WORKER_MAX_CRASHES)
@@ -768,35 +519,92 @@ begin_all(void)
 		else
 		{
 			look_for_what_was_sent(job);
-			job->session.task = CRM_TASK_SYNC;
 			job_begin(job);
 		}
 	}
 }
 
-/* Read the leads of jobs in state READ and begin their sessions. */
-void
-read_begin(void)
+/* Would its session send something else, had it begun now? */
+static bool
+lead_has_changed(const Job *job)
+{
+	const IntegrationSettings *settings = job->connection->crm.settings;
+	uint8		now[LEAD_DIGEST_SIZE];
+	uint8		then[LEAD_DIGEST_SIZE];
+
+	if (job->session.resolve_only)
+		return false;			/* what was sent once is looked for, whatever it is now */
+	lead_digest(job->seen, settings, now);
+	lead_digest(job->session.lead, settings, then);
+	if (job->n_rereads >= MAX_REREADS)
+		return lead_digest_differs(now, then, LEAD_FIELD_PHONE) ||
+			lead_digest_differs(now, then, LEAD_FIELD_EMAIL);
+	return memcmp(now, then, LEAD_DIGEST_SIZE) != 0;
+}
+
+/* The leads whose requests had to wait: may these still go? */
+static void
+check_all(List *jobs)
 {
 	ListCell   *lc;
 
-	if (worker->to_read == NIL)
-		return;
-	if (!worker_transaction("echosync: reading what is known of leads", state_body, NULL))
+	foreach(lc, jobs)
 	{
-		foreach(lc, worker->to_read)
-		{
-			Job		   *job = lfirst(lc);
+		Job		   *job = lfirst(lc);
+		LeadRefusal refusal;
 
-			if (job->state == JOB_STATE_READ)
-				job_hold(job, TimestampTzPlusMilliseconds(worker->now, 1000));
+		if (job->state != JOB_STATE_CHECK)
+			continue;
+		refusal = refusal_of(job, job->seen);
+		if (refusal != REFUSAL_NONE)
+			job_refuse(job, refusal);
+		else if (lead_has_changed(job))
+			job_read_again(job);
+		else
+		{
+			job_set_state(job, JOB_STATE_SEND);
+			connection_ready(job->connection);
 		}
+		job->seen = NULL;
 	}
-	else
+}
+
+/* Those in state READ: whether they may be sent yet. */
+static void
+read_state(List *jobs)
+{
+	ListCell   *lc;
+
+	if (jobs == NIL)
+		return;
+	if (worker_transaction("echosync: reading what is known of leads", state_body, jobs))
+	{
 		write_claim();
-	read_all();
-	find_local_matches();
-	begin_all();
-	list_free(worker->to_read);
-	worker->to_read = NIL;
+		return;
+	}
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_READ)
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now, 1000));
+	}
+}
+
+/* Read the leads of jobs in state READ and begin their sessions; check others. */
+void
+read_begin(void)
+{
+	List	   *to_read = jobs_in(JOB_STATE_READ);
+	List	   *jobs = list_concat_copy(to_read, jobs_in(JOB_STATE_CHECK));
+
+	if (jobs == NIL)
+		return;
+	leads_renew(jobs);
+	leads_resolve(to_read);
+	read_state(to_read);
+	leads_read(jobs);
+	find_local_matches(to_read);
+	begin_all(to_read);
+	check_all(jobs);
 }

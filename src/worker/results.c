@@ -18,76 +18,118 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "common/pg_prng.h"
-#include "utils/builtins.h"
 
 #include "config/seal.h"
-#include "config/settings.h"
+#include "crm/record.h"
 #include "db/integration.h"
+#include "db/link.h"
 #include "db/queue_delete.h"
 #include "db/table_insert.h"
-#include "worker/schedule.h"
 #include "worker/worker.h"
 
-/* A job whose outcome could not be written is looked at again after this. */
+/* What could not be written is tried again after this, */
 #define COMMIT_RETRY_MS 5000
+/* and a connection's row that somebody holds after this. */
+#define HELD_ROW_RETRY_MS 1000
+/* A lead that met the CRM unreachable lets another probe first, for so long. */
+#define PROBE_YIELD_MS 500
+#define LINK_TABLE_COLUMNS \
+	"integration_id, lead_id, source_id, user_id, crm_record_id, matched_by, payload_hash, note_hash," \
+	" phone_hash, email_hash, created_at, synced_at, crm_account, announced_at"
 
-/* Waits that the provider asked for do not count as tries, but are no longer than this. */
-#define MAX_FREE_WAIT_MS (10 * 60 * 1000)
+/* What a record is known to carry it goes on carrying: we take nothing off. */
+#define UPDATE_LINK \
+	" ON CONFLICT (integration_id, lead_id, source_id, crm_account) DO UPDATE SET" \
+	" crm_record_id = excluded.crm_record_id, matched_by = excluded.matched_by," \
+	" payload_hash = excluded.payload_hash, note_hash = excluded.note_hash," \
+	" phone_hash = CASE WHEN excluded.crm_record_id = l.crm_record_id" \
+	" THEN COALESCE(excluded.phone_hash, l.phone_hash) ELSE excluded.phone_hash END," \
+	" email_hash = CASE WHEN excluded.crm_record_id = l.crm_record_id" \
+	" THEN COALESCE(excluded.email_hash, l.email_hash) ELSE excluded.email_hash END," \
+	" created_at = excluded.created_at, synced_at = excluded.synced_at," \
+	" announced_at = excluded.announced_at"
 
 static Statement upsert_links = {
-	.sql = "INSERT INTO @schema@.crm_lead_links AS l"
-	" (integration_id, lead_id, source_id, user_id, crm_record_id, matched_by, payload_hash, note_hash,"
-	" phone_hash, email_hash, created_at, synced_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET"
-	" crm_record_id = excluded.crm_record_id, matched_by = excluded.matched_by,"
-	" payload_hash = excluded.payload_hash, note_hash = excluded.note_hash,"
-	" phone_hash = excluded.phone_hash, email_hash = excluded.email_hash,"
-	" created_at = excluded.created_at, synced_at = excluded.synced_at",
-	.nargs = 12,
+	.sql = "INSERT INTO @schema@.crm_lead_links AS l (" LINK_TABLE_COLUMNS ")"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+	UPDATE_LINK,
+	.nargs = 14,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
 	BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID}
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/*
+ * Links into an account that the CRM does not tell: only while the connection is
+ * the one that they were made with.
+ */
+static Statement upsert_unsure_links = {
+	.sql = "INSERT INTO @schema@.crm_lead_links AS l (" LINK_TABLE_COLUMNS ")"
+	" SELECT k.id, k.lead_id, k.source_id, k.user_id, k.record_id, k.match, k.payload, k.note, k.phone, k.email,"
+	" k.created_at, k.synced_at, k.account, k.announced_at"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) k(id, lead_id, source_id,"
+	" user_id, record_id, match, payload, note, phone, email, created_at, synced_at, account, announced_at, connected_at)"
+	" WHERE EXISTS (SELECT FROM @schema@.crm_integrations i"
+	" WHERE i.id = k.id AND i.crm_account IS NULL AND i.connected_at = k.connected_at)"
+	UPDATE_LINK,
+	.nargs = 15,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID,
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID}
+};
+
+/* Links from before accounts were kept get theirs when they are written next. */
+static Statement adopt_links = {
+	.sql = "UPDATE @schema@.crm_lead_links l SET crm_account = k.account"
+	" FROM unnest($1, $2, $3, $4) k(id, lead_id, source_id, account)"
+	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id AND l.source_id = k.source_id"
+	" AND l.crm_account IS NULL AND NOT EXISTS (SELECT FROM @schema@.crm_lead_links o"
+	" WHERE o.integration_id = k.id AND o.lead_id = k.lead_id AND o.source_id = k.source_id"
+	" AND o.crm_account = k.account)",
+	.nargs = 4,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID}
 };
 
 /* For leads that had none; the same columns. */
 static TableInsert insert_links = {
 	.table = "crm_lead_links",
-	.n_columns = 12,
+	.n_columns = 14,
 	.columns = {"integration_id", "lead_id", "source_id", "user_id", "crm_record_id", "matched_by",
-	"payload_hash", "note_hash", "phone_hash", "email_hash", "created_at", "synced_at"}
+	"payload_hash", "note_hash", "phone_hash", "email_hash", "created_at", "synced_at", "crm_account",
+	"announced_at"}
 };
 
 static Statement delete_links = {
-	.sql = "DELETE FROM @schema@.crm_lead_links l USING unnest($1, $2, $3) k(id, lead_id, source_id)"
-	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id AND l.source_id = k.source_id",
-	.nargs = 3,
-	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
+	.sql = "DELETE FROM @schema@.crm_lead_links l USING unnest($1, $2, $3, $4) k(id, lead_id, source_id, account)"
+	" WHERE l.integration_id = k.id AND l.lead_id = k.lead_id AND l.source_id = k.source_id"
+	" AND l.crm_account IS NOT DISTINCT FROM k.account",
+	.nargs = 4,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID}
 };
 
 static Statement upsert_attempts = {
 	.sql = "INSERT INTO @schema@.crm_sync_attempts"
 	" AS a (integration_id, lead_id, source_id, attempts, due_at, intent_at, error_code,"
-	" crashes, intent_lead, phone_hash, email_hash)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	" crashes, intent_lead, phone_hash, email_hash, waiting_since)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET attempts = excluded.attempts,"
 	" due_at = excluded.due_at, intent_at = excluded.intent_at, error_code = excluded.error_code,"
-	" crashes = excluded.crashes,"
+	" crashes = excluded.crashes, waiting_since = excluded.waiting_since,"
 	" intent_lead = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.intent_lead, a.intent_lead) END,"
 	" phone_hash = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.phone_hash, a.phone_hash) END,"
 	" email_hash = CASE WHEN excluded.intent_at IS NOT NULL THEN COALESCE(excluded.email_hash, a.email_hash) END",
-	.nargs = 11,
+	.nargs = 12,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT2ARRAYOID, TIMESTAMPTZARRAYOID,
-	TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID}
+	TIMESTAMPTZARRAYOID, TEXTARRAYOID, INT2ARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, BYTEAARRAYOID,
+	TIMESTAMPTZARRAYOID}
 };
 
 /* For leads of which nothing was remembered; the same columns. */
 static TableInsert insert_attempts = {
 	.table = "crm_sync_attempts",
-	.n_columns = 11,
+	.n_columns = 12,
 	.columns = {"integration_id", "lead_id", "source_id", "attempts", "due_at", "intent_at", "error_code",
-	"crashes", "intent_lead", "phone_hash", "email_hash"}
+	"crashes", "intent_lead", "phone_hash", "email_hash", "waiting_since"}
 };
 
 static Statement delete_attempts = {
@@ -162,7 +204,8 @@ static Statement insert_dead_letters = {
 	" ON CONFLICT (integration_id, lead_id, source_id) DO UPDATE SET failed_at = pg_catalog.clock_timestamp(),"
 	" attempts = excluded.attempts, http_status = excluded.http_status,"
 	" error_code = excluded.error_code, error_message = excluded.error_message,"
-	" snapshot = excluded.snapshot",
+	" snapshot = excluded.snapshot"
+	" RETURNING integration_id",
 	.nargs = 11,
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID,
 	JSONBARRAYOID, TIMESTAMPTZARRAYOID, INT2ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID}
@@ -181,6 +224,16 @@ static Statement delete_dead_letters = {
 	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID}
 };
 
+/* One that a backend retries just now goes out with its old snapshot, beside the new one. */
+static Statement renew_dead_letters = {
+	.sql = "UPDATE @schema@.crm_dead_letters d SET snapshot = held.snapshot FROM ("
+	" SELECT h.ctid AS place, k.snapshot FROM unnest($1, $2, $3, $4) k(integration_id, lead_id, source_id, snapshot)"
+	" JOIN @schema@.crm_dead_letters h USING (integration_id, lead_id, source_id)"
+	" FOR UPDATE OF h SKIP LOCKED) held WHERE d.ctid = held.place",
+	.nargs = 4,
+	.argtypes = {UUIDARRAYOID, TEXTARRAYOID, INT4ARRAYOID, JSONBARRAYOID}
+};
+
 static Statement update_runs = {
 	.sql = "UPDATE @schema@.crm_sync_runs r SET synced = r.synced + n.synced,"
 	" failed = r.failed + n.failed, skipped_later = r.skipped_later + n.skipped,"
@@ -195,6 +248,18 @@ static Statement update_runs = {
 	" WHERE r.id = held.id",
 	.nargs = 4,
 	.argtypes = {INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID}
+};
+
+/* How many of these are there, held or not? */
+static Statement count_integrations = {
+	.sql = "SELECT pg_catalog.count(*) FROM unnest($1) k(id) JOIN @schema@.crm_integrations i USING (id)",
+	.nargs = 1,
+	.argtypes = {UUIDARRAYOID}
+};
+static Statement count_runs = {
+	.sql = "SELECT pg_catalog.count(*) FROM @schema@.crm_sync_runs r WHERE r.id = ANY ($1)",
+	.nargs = 1,
+	.argtypes = {INT8ARRAYOID}
 };
 
 /*
@@ -230,9 +295,12 @@ static Statement delete_claims = {
 /* What the group's statements are given. */
 typedef struct Results
 {
-	bool		by_statement;	/* insert nothing past the executor */
+	bool		by_statement;	/* after a failure: insert nothing past the executor,
+								 * and leave what is not the job's */
 	RowSet	   *links;
 	RowSet	   *new_links;
+	RowSet	   *unsure_links;	/* whose account is not known */
+	RowSet	   *old_links;		/* whose account is to be noted */
 	RowSet	   *lost_links;
 	RowSet	   *attempts;
 	RowSet	   *new_attempts;
@@ -242,79 +310,12 @@ typedef struct Results
 	RowSet	   *queue;
 	RowSet	   *dead;
 	RowSet	   *undead;
+	RowSet	   *renewed;		/* dead letters with another snapshot */
 	RowSet	   *runs;
 	List	   *jobs;			/* the group */
 	List	   *connections;	/* whose state is to be written */
+	List	   *written;		/* of these, whose state was */
 } Results;
-
-/* What becomes of a finished job once its group is committed. */
-typedef enum Verdict
-{
-	VERDICT_DONE = 0,			/* success or skip: rows are gone */
-	VERDICT_DEAD,				/* dead letter: rows are gone */
-	VERDICT_RETRY,				/* held until due_at */
-	VERDICT_RELEASE,			/* back to the queue, nobody pays */
-	VERDICT_AGAIN				/* a doubt is settled; now the lead as it is */
-} Verdict;
-
-static bool
-is_outage(const CrmOutcome *outcome)
-{
-	int			status = outcome->http_status;
-
-	return outcome->error_class == CRM_ERROR_CONNECTION ||
-		(outcome->error_class == CRM_ERROR_UNCERTAIN &&
-		 (status == 0 || status == 408 || (status >= 502 && status <= 504)));
-}
-
-static Verdict
-verdict_of(const Job *job)
-{
-	const CrmOutcome *outcome = &job->session.outcome;
-
-	if (outcome->status == CRM_STATUS_SUCCESS && job->session.resolve_only)
-		return VERDICT_AGAIN;
-	if (outcome->status != CRM_STATUS_FAILED)
-		return VERDICT_DONE;
-	switch (outcome->error_class)
-	{
-		case CRM_ERROR_LEAD_FINAL:
-			return VERDICT_DEAD;
-		case CRM_ERROR_UNCERTAIN:
-		case CRM_ERROR_LEAD_RETRY:
-			if (is_outage(outcome) || outcome->retry_after_ms > 0)
-				return VERDICT_RETRY;
-			return job->attempts + 1 > echosync_max_retries ? VERDICT_DEAD : VERDICT_RETRY;
-		case CRM_ERROR_CONNECTION:
-		case CRM_ERROR_CREDENTIAL:
-		case CRM_ERROR_RATE_LIMIT:
-			return VERDICT_RELEASE;
-		case CRM_ERROR_NONE:
-			break;
-	}
-	return VERDICT_DEAD;
-}
-
-/* Does this outcome use up one of the lead's tries? */
-static bool
-counts_as_try(const CrmOutcome *outcome)
-{
-	return outcome->status == CRM_STATUS_FAILED && !is_outage(outcome) &&
-		(outcome->error_class == CRM_ERROR_LEAD_FINAL || outcome->retry_after_ms == 0);
-}
-
-static TimestampTz
-retry_due(const Job *job)
-{
-	const CrmOutcome *outcome = &job->session.outcome;
-
-	if (outcome->error_class == CRM_ERROR_UNCERTAIN)
-		return TimestampTzPlusMilliseconds(worker->now, echosync_uncertain_wait);
-	if (outcome->retry_after_ms > 0)
-		return TimestampTzPlusMilliseconds(worker->now, Min(outcome->retry_after_ms, MAX_FREE_WAIT_MS));
-	return worker->now + schedule_retry_delay_us(job->attempts + 1, echosync_retry_base_delay,
-												 pg_prng_double(&pg_global_prng_state));
-}
 
 static void
 add_key(RowSet *set, const Job *job)
@@ -335,28 +336,55 @@ add_key_hash(RowSet *set, const Job *job, char kind, const char *key)
 	rowset_bytea(set, key != NULL ? hash : NULL, LEAD_KEY_HASH_LEN);
 }
 
+/* A key's digest is a statement about the record: only what it is known to carry. */
+static void
+add_carried_hash(RowSet *set, const Job *job, LeadField field)
+{
+	const CrmLead *lead = job->session.lead;
+	bool		carried = lead != NULL && record_carries(&job->session, field);
+
+	if (field == LEAD_FIELD_PHONE)
+		add_key_hash(set, job, 'p', carried ? lead->phone_key : NULL);
+	else
+		add_key_hash(set, job, 'e', carried ? lead->email : NULL);
+}
+
+static void
+add_link_key(RowSet *set, const Job *job, const char *account)
+{
+	add_key(set, job);
+	rowset_text(set, account);
+}
+
 static void
 add_link(Results *results, const Job *job)
 {
 	const CrmLink *link = &job->session.link;
-	const CrmLead *lead = job->session.lead;
-	RowSet	   *set = job->has_link_row ? results->links : results->new_links;
+	const char *account = link_account(job->connection->account);
+	RowSet	   *set = account == NULL ? results->unsure_links :
+		job->has_link_row ? results->links : results->new_links;
 
 	if (link->record_id == NULL)
 	{
-		add_key(results->lost_links, job);
+		add_link_key(results->lost_links, job, job->link_account);
 		return;
 	}
+	if (job->has_link_row && job->link_account == NULL && account != NULL)
+		add_link_key(results->old_links, job, account);
 	add_key(set, job);
 	rowset_text(set, job->connection->user_id);
 	rowset_text(set, link->record_id);
 	rowset_text(set, crm_match_names[link->match]);
 	rowset_bytea(set, link->has_digest ? link->digest : NULL, LEAD_DIGEST_SIZE);
 	rowset_bytea(set, link->note_digest, LEAD_DIGEST_LEN);
-	add_key_hash(set, job, 'p', lead ? lead->phone_key : NULL);
-	add_key_hash(set, job, 'e', lead ? lead->email : NULL);
+	add_carried_hash(set, job, LEAD_FIELD_PHONE);
+	add_carried_hash(set, job, LEAD_FIELD_EMAIL);
 	rowset_timestamptz(set, link->created_at ? link->created_at : worker->now);
 	rowset_timestamptz(set, worker->now);
+	rowset_text(set, account);
+	rowset_timestamptz(set, link->announced_at);
+	if (set == results->unsure_links)
+		rowset_timestamptz(set, job->connection->connected_at);
 }
 
 /* With the intent of a create goes what is sent, and by which keys it is known. */
@@ -384,6 +412,20 @@ add_sent_lead(RowSet *set, const Job *job, TimestampTz intent_at)
 	add_key_hash(set, job, 'e', lead->email);
 }
 
+/* Of waits that are no tries: they end with the job, not with its doubt. */
+static TimestampTz
+waits_since(const Job *job)
+{
+	if (job->state == JOB_STATE_FINISHED)
+	{
+		if (job->verdict == VERDICT_DONE || job->verdict == VERDICT_DEAD)
+			return 0;
+		if (job->verdict == VERDICT_WAIT && job->waiting_since == 0)
+			return worker->now;
+	}
+	return job->waiting_since;
+}
+
 static void
 add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
 			TimestampTz intent_at, const char *error_code)
@@ -398,6 +440,7 @@ add_attempt(Results *results, const Job *job, int attempts, TimestampTz due_at,
 	/* Who was given up for its crashes starts afresh when it is retried. */
 	rowset_int2(set, job->crashes >= WORKER_MAX_CRASHES ? 0 : job->crashes);
 	add_sent_lead(set, job, intent_at);
+	rowset_timestamptz(set, waits_since(job));
 }
 
 static void
@@ -448,24 +491,13 @@ add_log(Results *results, const Job *job)
 		rowset_null(set);
 }
 
-/* Was something done, or tried, that the log has and echosync_status counts? */
-static bool
-is_counted(const Job *job)
-{
-	const CrmOutcome *outcome = &job->session.outcome;
-	Verdict		verdict = verdict_of(job);
-
-	return outcome->status != CRM_STATUS_SKIPPED && verdict != VERDICT_RELEASE &&
-		(verdict != VERDICT_AGAIN || outcome->write != CRM_WRITE_NONE);
-}
-
 /* The log: refusals once, "unchanged" only for who asked, all else always. */
 static void
 log_outcome(Results *results, const Job *job)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
 
-	if (is_counted(job))
+	if (verdict_is_counted(job))
 		add_log(results, job);
 	else if (outcome->status != CRM_STATUS_SKIPPED)
 		return;
@@ -497,21 +529,12 @@ add_rows_gone(Results *results, const Job *job)
 	}
 }
 
-/*
- * Is a create (or a note) of this lead still in doubt?  It is if the request
- * was, or if an earlier doubt was not settled by this session.
- */
-static bool
-in_doubt(const Job *job)
+/* A lead that was refused by its newest word is not to be retried by an older one. */
+static void
+add_renewed_snapshot(Results *results, const Job *job)
 {
-	const CrmOutcome *outcome = &job->session.outcome;
-
-	if (outcome->status == CRM_STATUS_SUCCESS)
-		return false;
-	if (outcome->status == CRM_STATUS_SKIPPED)
-		return job->session.uncertain && job->first_sent_at == 0 &&
-			outcome->reason != REFUSAL_UNCHANGED;
-	return outcome->error_class == CRM_ERROR_UNCERTAIN || job->session.uncertain;
+	add_key(results->renewed, job);
+	rowset_datum(results->renewed, JsonbPGetDatum(job->snapshot));
 }
 
 static void
@@ -523,7 +546,7 @@ add_dead_letter(Results *results, const Job *job)
 	add_key(set, job);
 	rowset_text(set, job->connection->user_id);
 	rowset_null(set);			/* its run has counted it */
-	rowset_datum(set, job->snapshot ? JsonbPGetDatum(job->snapshot) : (Datum) 0);
+	rowset_datum(set, job->source_id == 0 && job->snapshot ? JsonbPGetDatum(job->snapshot) : (Datum) 0);
 	rowset_timestamptz(set, job->queued_at);
 	rowset_int2(set, job->attempts + 1);
 	if (outcome->http_status != 0)
@@ -534,31 +557,53 @@ add_dead_letter(Results *results, const Job *job)
 	rowset_text(set, outcome->error_message);
 }
 
+/* What crm_sync_attempts is to have of a job: a row, or none. */
+static void
+remember_attempts(Results *results, const Job *job)
+{
+	const CrmOutcome *outcome = &job->session.outcome;
+	TimestampTz intent_at = verdict_in_doubt(job) ? (job->intent_at ? job->intent_at : worker->now) : 0;
+
+	switch (job->verdict)
+	{
+		case VERDICT_RETRY:
+		case VERDICT_WAIT:
+			add_attempt(results, job, job->attempts + (job->verdict == VERDICT_RETRY), verdict_due(job),
+						intent_at, outcome->error_code);
+			return;
+		case VERDICT_PROBE:
+		case VERDICT_RELEASE:
+			if (intent_at != 0 || job->intent_at != 0)
+				add_attempt(results, job, job->attempts, 0, intent_at, outcome->error_code);
+			return;
+		case VERDICT_DONE:
+		case VERDICT_DEAD:
+		case VERDICT_AGAIN:
+			break;
+	}
+	if (intent_at != 0)
+		add_attempt(results, job, 0, 0, intent_at, outcome->error_code);	/* doubt outlives a dead letter */
+	else if (job->has_attempts_row || job->intent_at != 0)
+		add_key(results->settled, job);
+}
+
 static void
 add_finished(Results *results, Job *job)
 {
 	const CrmOutcome *outcome = &job->session.outcome;
-	Verdict		verdict = verdict_of(job);
-	TimestampTz intent_at = in_doubt(job) ? (job->intent_at ? job->intent_at : worker->now) : 0;
 
 	log_outcome(results, job);
 	if (job->session.link_changed ||
 		(outcome->status == CRM_STATUS_SUCCESS && job->session.link.record_id != NULL))
 		add_link(results, job);
-	if (verdict == VERDICT_RETRY)
-		add_attempt(results, job, job->attempts + counts_as_try(outcome), retry_due(job),
-					intent_at, outcome->error_code);
-	else if (verdict == VERDICT_RELEASE && (intent_at != 0 || job->intent_at != 0))
-		add_attempt(results, job, job->attempts, 0, intent_at, outcome->error_code);
-	else if (intent_at != 0)
-		add_attempt(results, job, 0, 0, intent_at, outcome->error_code);	/* doubt outlives a dead letter */
-	else if (verdict != VERDICT_RELEASE && (job->has_attempts_row || job->intent_at != 0))
-		add_key(results->settled, job);
-	if (verdict == VERDICT_DEAD)
+	remember_attempts(results, job);
+	if (job->verdict == VERDICT_DEAD)
 		add_dead_letter(results, job);
-	else if (outcome->status == CRM_STATUS_SUCCESS && verdict == VERDICT_DONE)
+	else if (outcome->status == CRM_STATUS_SUCCESS && job->verdict == VERDICT_DONE)
 		add_key(results->undead, job);
-	if (verdict == VERDICT_DEAD || verdict == VERDICT_DONE)
+	else if (outcome->status == CRM_STATUS_SKIPPED && job->source_id == 0 && job->snapshot != NULL)
+		add_renewed_snapshot(results, job);
+	if (job->verdict == VERDICT_DEAD || job->verdict == VERDICT_DONE)
 		add_rows_gone(results, job);
 }
 
@@ -588,16 +633,18 @@ static Results *
 results_make(List *jobs)
 {
 	static const Oid link_types[] = {UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID,
-	BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	BYTEAOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	static const Oid attempt_types[] = {UUIDOID, TEXTOID, INT4OID, INT2OID, TIMESTAMPTZOID,
-	TIMESTAMPTZOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID, BYTEAOID};
+	TIMESTAMPTZOID, TEXTOID, INT2OID, TEXTOID, BYTEAOID, BYTEAOID, TIMESTAMPTZOID};
 	Results    *results = palloc0(sizeof(Results));
 
-	results->links = rowset_make(12, link_types);
-	results->new_links = rowset_make(12, link_types);
-	results->lost_links = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
-	results->attempts = rowset_make(11, attempt_types);
-	results->new_attempts = rowset_make(11, attempt_types);
+	results->links = rowset_make(14, link_types);
+	results->unsure_links = rowset_make(15, link_types);
+	results->new_links = rowset_make(14, link_types);
+	results->old_links = rowset_make(4, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID});
+	results->lost_links = rowset_make(4, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID});
+	results->attempts = rowset_make(12, attempt_types);
+	results->new_attempts = rowset_make(12, attempt_types);
 	results->settled = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
 	results->logs = rowset_make(15, (Oid[]) {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 								TEXTOID, TEXTOID, INT2OID, TEXTOID, INT4OID, TEXTOID, TEXTOID,
@@ -608,6 +655,7 @@ results_make(List *jobs)
 	results->dead = rowset_make(11, (Oid[]) {UUIDOID, TEXTOID, INT4OID, TEXTOID, INT8OID, JSONBOID,
 								TIMESTAMPTZOID, INT2OID, INT4OID, TEXTOID, TEXTOID});
 	results->undead = rowset_make(3, (Oid[]) {UUIDOID, TEXTOID, INT4OID});
+	results->renewed = rowset_make(4, (Oid[]) {UUIDOID, TEXTOID, INT4OID, JSONBOID});
 	results->runs = rowset_make(4, (Oid[]) {INT8OID, INT4OID, INT4OID, INT4OID});
 	results->jobs = jobs;
 	return results;
@@ -636,13 +684,16 @@ write_connections(Results *results)
 		rowset_timestamptz(set, connection->synced_at);
 		rowset_timestamptz(set, connection->not_before_changed ?
 						   Max(connection->hold_until,
-							   budget_blocked_until(connection->budget)) : 0);
+							   budget_blocked_until(connection->budget, worker->now)) : 0);
 	}
 	rowset_execute(set, &update_connections);
 	if (set->n_rows == 0)
 		return;
 	if (SPI_processed < set->n_rows)
-		worker->dirty_retry_at = TimestampTzPlusMilliseconds(worker->now, 1000);
+		worker->dirty_retry_at = TimestampTzPlusMilliseconds(worker->now, HELD_ROW_RETRY_MS);
+	if (SPI_processed < set->n_rows)
+		foreach(lc, results->connections)
+			connection_hint(lfirst(lc));	/* one that is gone is dropped then */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -651,11 +702,7 @@ write_connections(Results *results)
 		/* What nobody else has changed need not be read again. */
 		if (spi_bool(i, 4) && connection->row_xmin == DatumGetTransactionId(spi_datum(i, 2, &isnull)))
 			connection->row_xmin = DatumGetTransactionId(spi_datum(i, 3, &isnull));
-		connection->new_status = NULL;
-		connection->failures_changed = connection->not_before_changed = false;
-		connection->synced_at = 0;
-		connection->dirty = false;
-		worker->dirty = list_delete_ptr(worker->dirty, connection);
+		results->written = lappend(results->written, connection);
 	}
 }
 
@@ -726,6 +773,52 @@ insert_rows(const Results *results, const RowSet *set, TableInsert *target, Stat
 		table_insert(target, set);
 }
 
+/*
+ * A row that a statement has passed over, since somebody holds it: the outcome
+ * is written later, as a whole.
+ */
+static void
+refuse_held(const RowSet *set, Statement *count, uint64 n_done)
+{
+	Datum		value = rowset_array(set, 0);
+
+	statement_execute(count, &value, NULL, false, 0);
+	if (spi_int64(0, 1, 0) > n_done)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("a row of echosync is held by another session")));
+}
+
+static void
+write_dead_letters(RowSet *set)
+{
+	if (set->n_rows == 0)
+		return;
+	rowset_execute(set, &insert_dead_letters);
+	if (SPI_processed < set->n_rows)
+		refuse_held(set, &count_integrations, SPI_processed);
+}
+
+static void
+write_runs(RowSet *set)
+{
+	int			n_runs = 0;
+
+	for (int i = 0; i < set->n_rows; i++)
+	{
+		bool		seen = false;
+
+		for (int j = i - 1; j >= 0 && !seen; j--)
+			seen = DatumGetInt64(set->values[0][j]) == DatumGetInt64(set->values[0][i]);
+		n_runs += !seen;
+	}
+	if (n_runs == 0)
+		return;
+	rowset_execute(set, &update_runs);
+	if (SPI_processed < n_runs)
+		refuse_held(set, &count_runs, SPI_processed);
+}
+
 static void
 results_body(void *arg)
 {
@@ -741,7 +834,9 @@ results_body(void *arg)
 		else
 			add_finished(results, job);
 	}
+	rowset_execute(results->old_links, &adopt_links);
 	rowset_execute(results->links, &upsert_links);
+	rowset_execute(results->unsure_links, &upsert_unsure_links);
 	insert_rows(results, results->new_links, &insert_links, &upsert_links);
 	rowset_execute(results->lost_links, &delete_links);
 	rowset_execute(results->settled, &delete_attempts);
@@ -749,13 +844,15 @@ results_body(void *arg)
 	insert_rows(results, results->new_attempts, &insert_attempts, &upsert_attempts);
 	insert_rows(results, results->logs, &insert_logs, &insert_logs_by_statement);
 	rowset_execute(results->refusals, &insert_refusals);
-	rowset_execute(results->dead, &insert_dead_letters);
+	write_dead_letters(results->dead);
 	rowset_execute(results->undead, &delete_dead_letters);
-	rowset_execute(results->runs, &update_runs);
+	rowset_execute(results->renewed, &renew_dead_letters);
+	write_runs(results->runs);
 	rowset_execute(queue_delete(results->queue), &delete_queue);
 	write_connections(results);
 	tally_write(results->connections);
-	drop_claims(claims_ending(results->jobs));
+	if (!results->by_statement)
+		drop_claims(claims_ending(results->jobs));
 }
 
 /* After the commit: the job goes on, waits, or ends. */
@@ -763,11 +860,18 @@ static void
 settle_before_send(Job *job, TimestampTz intent_at)
 {
 	if (job->session.link_changed)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(job->session.context);
+
 		job->has_link_row = job->session.link.record_id != NULL;
+		job->link_account = link_account(job->connection->account);
+		MemoryContextSwitchTo(caller);
+	}
 	job->session.link_changed = false;
 	if (job->session.request.creates)
 	{
 		job->intent_at = intent_at;
+		job->intent_unsent = !job->session.uncertain;
 		job->has_attempts_row = true;
 	}
 	else if (job->intent_at != 0 && !job->session.uncertain)
@@ -780,28 +884,57 @@ settle_before_send(Job *job, TimestampTz intent_at)
 }
 
 static void
-settle_failure(Job *job, Verdict verdict)
+settle_failure(Job *job)
 {
 	Connection *connection = job->connection;
 	const CrmOutcome *outcome = &job->session.outcome;
 
-	if (is_outage(outcome))
+	if (verdict_is_outage(outcome))
 	{
-		connection_outage(connection, "crm_unreachable");
-		connection_release_jobs(connection);	/* the probe goes alone */
+		job->outage_at = worker->now;
+		job->n_outages++;
 	}
-	else if (job->first_sent_at != 0)
+	if (verdict_holds_connection(job))
+	{
+		connection_outage(connection, "crm_unreachable", outcome->retry_after_ms);
+		connection_release_jobs(connection, false);	/* the probe goes alone */
+	}
+	else if (job->has_spoken && !verdict_is_outage(outcome))
 		connection_reached(connection);
 	if (outcome->error_class == CRM_ERROR_CREDENTIAL)
 		connection_set_status(connection, "error", "credential_refused");
-	if (verdict == VERDICT_DEAD)
+	if (job->verdict == VERDICT_DEAD)
 	{
-		if (job->first_sent_at != 0)
+		if (job->has_spoken)
 			connection_count_failure(connection);
 		stats_add(STATS_FAILED);
 	}
-	else if (verdict == VERDICT_RETRY)
+	else if (job->verdict == VERDICT_RETRY || job->verdict == VERDICT_WAIT)
 		stats_add(STATS_RETRIES);
+}
+
+/* Held until its time has come, if its connection has room for it. */
+static void
+settle_held(Job *job, TimestampTz due_at)
+{
+	Connection *connection = job->connection;
+
+	if (job->verdict == VERDICT_PROBE && connection->n_held >= CONNECTION_MAX_HELD)
+	{
+		connection_start_over(connection);
+		job_free(job);
+		return;
+	}
+	if (job->verdict == VERDICT_RETRY)
+		job->attempts++;
+	else if (job->verdict == VERDICT_WAIT && job->waiting_since == 0)
+		job->waiting_since = worker->now;
+	if (verdict_is_counted(job))
+	{
+		job->written_before = job->session.outcome.write;	/* the log has it */
+		job->session.write = job->written = CRM_WRITE_NONE;
+	}
+	job_hold(job, due_at);
 }
 
 static void
@@ -809,15 +942,14 @@ settle_finished(Job *job)
 {
 	Connection *connection = job->connection;
 	CrmOutcome *outcome = &job->session.outcome;
-	Verdict		verdict = verdict_of(job);
 
-	if (in_doubt(job))
+	if (verdict_in_doubt(job))
 		connection->may_doubt = true;
 	else
 		job->intent_at = 0;
 	if (outcome->status == CRM_STATUS_FAILED)
-		settle_failure(job, verdict);
-	else if (job->first_sent_at != 0)
+		settle_failure(job);
+	else if (job->has_spoken)
 	{
 		connection_reached(connection);
 		if (connection->consecutive_failures > 0)
@@ -829,23 +961,47 @@ settle_finished(Job *job)
 	}
 	if (outcome->status == CRM_STATUS_SUCCESS)
 		stats_add(STATS_SYNCED);
+	if (job->has_spoken && !verdict_is_outage(outcome))
+		connection->reached_at = worker->now;
 
 	connection_ready(connection);
-	if (verdict == VERDICT_RETRY)
+	switch (job->verdict)
 	{
-		TimestampTz due_at = retry_due(job);
-
-		job->attempts += counts_as_try(outcome);
-		job->session.link_changed = false;
-		job_hold(job, due_at);
-		return;
-	}
-	if (verdict == VERDICT_RELEASE || verdict == VERDICT_AGAIN)
-	{
-		connection->cursor[0] = connection->cursor[1] = 0;
-		connection_expect_rows(connection);
+		case VERDICT_RETRY:
+		case VERDICT_WAIT:
+			settle_held(job, verdict_due(job));
+			return;
+		case VERDICT_PROBE:
+			settle_held(job, TimestampTzPlusMilliseconds(Max(connection->hold_until, worker->now),
+														 PROBE_YIELD_MS));
+			return;
+		case VERDICT_RELEASE:
+		case VERDICT_AGAIN:
+			connection_start_over(connection);
+			break;
+		case VERDICT_DONE:
+		case VERDICT_DEAD:
+			break;
 	}
 	job_free(job);
+}
+
+/* After the commit: what these connections were to say has been said. */
+static void
+connections_written(List *connections)
+{
+	ListCell   *lc;
+
+	foreach(lc, connections)
+	{
+		Connection *connection = lfirst(lc);
+
+		connection->new_status = NULL;
+		connection->failures_changed = connection->not_before_changed = false;
+		connection->synced_at = 0;
+		connection->dirty = false;
+		worker->dirty = list_delete_ptr(worker->dirty, connection);
+	}
 }
 
 static bool
@@ -863,10 +1019,14 @@ commit_group(List *jobs, List *connections, bool by_statement)
 		return false;
 	worker->now = GetCurrentTimestamp();
 	worker->commit_us = worker->now - begun_at;
-	forget_claims(n_claims);
+	connections_written(results->written);
 	tally_written(connections);
-	foreach(lc, claims_ending(jobs))
-		((Claim *) lfirst(lc))->deleted = true;
+	if (!by_statement)
+	{
+		forget_claims(n_claims);
+		foreach(lc, claims_ending(jobs))
+			((Claim *) lfirst(lc))->deleted = true;
+	}
 	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
@@ -879,30 +1039,46 @@ commit_group(List *jobs, List *connections, bool by_statement)
 	return true;
 }
 
+/* What was about to be sent is read again; an outcome stays, to be written later. */
+static void
+put_off(Job *job)
+{
+	TimestampTz due_at = TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS);
+
+	if (job->state == JOB_STATE_COMMIT)
+	{
+		job_hold(job, due_at);
+		return;
+	}
+	if (verdict_is_counted(job))
+		tally_count(job->connection, job->session.outcome.status == CRM_STATUS_SUCCESS, -1);
+	job->due_at = due_at;
+}
+
 /*
- * The group failed: find the job that cannot be written.  It is put aside
- * with its rows where they are; the queue still has it.
+ * The group failed: find what cannot be written.  It is put off, with its rows
+ * where they are; the queue still has them.
  */
 static void
-commit_one_by_one(List *jobs)
+commit_one_by_one(List *jobs, List *connections)
 {
 	ListCell   *lc;
 
 	check_environment();		/* is the extension still there? */
 	foreach(lc, jobs)
 	{
-		Job		   *job = lfirst(lc);
-
-		if (commit_group(list_make1(job), NIL, true))
+		if (commit_group(list_make1(lfirst(lc)), NIL, true))
 			continue;
 		check_after_error();
-		if (job->state == JOB_STATE_FINISHED && is_counted(job))
-			tally_count(job->connection, job->session.outcome.status == CRM_STATUS_SUCCESS, -1);
-		job_hold(job, TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS));
+		put_off(lfirst(lc));
 	}
+	if (connections != NIL && !commit_group(NIL, connections, true))
+		worker->dirty_retry_at = TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS);
+	if (worker->claims_done != NIL)
+		worker->dirty_retry_at = TimestampTzPlusMilliseconds(worker->now, COMMIT_RETRY_MS);
 }
 
-/* Jobs that answer backends or refresh tokens write for themselves. */
+/* Jobs that answer backends, refresh tokens or ask for accounts write for themselves. */
 static List *
 take_other_jobs(List *jobs)
 {
@@ -917,7 +1093,9 @@ take_other_jobs(List *jobs)
 			mail_finished(job);
 		else if (job->kind == JOB_REFRESH)
 			refresh_finished(job);
-		else
+		else if (job->kind == JOB_ACCOUNT)
+			account_finished(job);
+		else if (job->due_at <= worker->now)
 			leads = lappend(leads, job);
 	}
 	return leads;
@@ -930,7 +1108,12 @@ count_outcomes(List *jobs)
 	ListCell   *lc;
 
 	foreach(lc, jobs)
-		((Job *) lfirst(lc))->connection->n_ending = 0;
+	{
+		Job		   *job = lfirst(lc);
+
+		job->verdict = verdict_of(job);
+		job->connection->n_ending = 0;
+	}
 	foreach(lc, jobs)
 	{
 		Job		   *job = lfirst(lc);
@@ -941,31 +1124,72 @@ count_outcomes(List *jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if (job->state != JOB_STATE_FINISHED || !is_counted(job))
+		if (job->state != JOB_STATE_FINISHED || !verdict_is_counted(job))
 			continue;
 		tally_count(job->connection, job->session.outcome.status == CRM_STATUS_SUCCESS, 1);
 		tally_due(job->connection);
 	}
 }
 
+/* Whose row is gone has nothing to say any more. */
+static void
+drop_missing(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, worker->dirty)
+	{
+		Connection *connection = lfirst(lc);
+
+		if (!connection->missing)
+			continue;
+		connection->dirty = false;
+		connection->n_synced = connection->n_failed = 0;
+		worker->dirty = foreach_delete_current(worker->dirty, lc);
+	}
+}
+
+static bool
+unwritten(void)
+{
+	return (worker->dirty != NIL || worker->claims_done != NIL) && worker->dirty_retry_at <= worker->now;
+}
+
 /*
- * Commit what waits; true if anything was done, so that the loop goes round
- * again before it sleeps.
+ * Commit what waits.  What fails is put off to a time of its own, so that the
+ * loop sleeps until then.
  */
-bool
+void
 results_commit(void)
 {
-	List	   *jobs = take_other_jobs(worker->finished);
-	List	   *connections;
-	bool		any = jobs != NIL || worker->to_commit != NIL || worker->finished != NIL;
+	List	   *jobs = take_other_jobs(jobs_in(JOB_STATE_FINISHED));
+	List	   *connections = NIL;
 
 	count_outcomes(jobs);
-	connections = list_copy(worker->dirty);
-	jobs = list_concat(jobs, worker->to_commit);
-	list_free(worker->finished);
-	list_free(worker->to_commit);
-	worker->finished = worker->to_commit = NIL;
-	if ((jobs != NIL || connections != NIL || worker->claims_done != NIL) && !commit_group(jobs, connections, false))
-		commit_one_by_one(jobs);
-	return any;
+	drop_missing();
+	jobs = list_concat(jobs, jobs_in(JOB_STATE_COMMIT));
+	if (worker->dirty_retry_at <= worker->now)
+		connections = list_copy(worker->dirty);
+	if ((jobs != NIL || unwritten()) && !commit_group(jobs, connections, false))
+		commit_one_by_one(jobs, connections);
+}
+
+TimestampTz
+results_next(void)
+{
+	TimestampTz next = 0;
+	dlist_iter	iter;
+
+	if (jobs_any(JOB_STATE_COMMIT))
+		next = worker->now;
+	else if (worker->dirty != NIL || worker->claims_done != NIL)
+		next = Max(worker->dirty_retry_at, worker->now);
+	dlist_foreach(iter, &worker->jobs[JOB_STATE_FINISHED])
+	{
+		Job		   *job = dlist_container(Job, state_node, iter.cur);
+		TimestampTz due = Max(job->due_at, worker->now);
+
+		next = next == 0 ? due : Min(next, due);
+	}
+	return next;
 }

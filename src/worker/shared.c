@@ -111,6 +111,29 @@ shared_owner_index(const pg_uuid_t *integration, int n_workers)
 	return hash_bytes(integration->data, UUID_LEN) % n_workers;
 }
 
+int32
+shared_slot_ticket(int slot)
+{
+	return (int32) ((shared_state->slots[slot].generation * SHARED_MAX_WORKERS + slot) & PG_INT32_MAX);
+}
+
+int
+shared_slot_take(int32 ticket)
+{
+	int			n = ticket % SHARED_MAX_WORKERS;
+	bool		ours;
+
+	LWLockAcquire(shared_state->lock, LW_EXCLUSIVE);
+	ours = shared_state->slots[n].database != InvalidOid && shared_slot_ticket(n) == ticket;
+	if (ours)
+	{
+		shared_state->slots[n].pid = MyProcPid;
+		shared_state->slots[n].started_at = GetCurrentTimestamp();
+	}
+	LWLockRelease(shared_state->lock);
+	return ours ? n : -1;
+}
+
 static void
 slot_add_hint(WorkerSlot *slot, const pg_uuid_t *integration)
 {

@@ -52,6 +52,7 @@ typedef struct WorkerSlot
 {
 	/* guarded by SharedState.lock */
 	Oid			database;
+	uint32		generation;		/* of its assignment, even when it is taken back */
 	int			index;			/* 0 .. workers - 1 */
 	int			n_workers;		/* that share this database's connections */
 	pid_t		pid;
@@ -112,6 +113,13 @@ typedef struct SharedState
 
 /* NULL when the library is not in shared_preload_libraries. */
 extern SharedState *shared_state;
+
+/*
+ * What a worker is started with: its slot, and which assignment of it.  It takes
+ * the slot only if that was not taken back meanwhile.  -1: it was.
+ */
+extern int32 shared_slot_ticket(int slot);
+extern int	shared_slot_take(int32 ticket);
 
 extern void shared_install_hooks(void); /* _PG_init, under preload only */
 

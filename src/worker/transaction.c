@@ -17,14 +17,42 @@
 
 #include "worker/worker.h"
 
-/* Log an error by its SQLSTATE; the same one at most once an hour, with a count. */
-void
-worker_log_error(const char *what, ErrorData *error)
+/* What was logged of an error, and how often it came since. */
+typedef struct LoggedError
 {
-	static int	last_code = 0;
-	static const char *last_what = NULL;
-	static TimestampTz last_time = 0;
-	static int	repeats = 0;
+	const char *what;
+	int			code;
+	TimestampTz logged_at;
+	int			repeats;
+} LoggedError;
+
+#define MAX_LOGGED 32
+
+/* The entry of this error; a new one takes the place of the oldest. */
+static LoggedError *
+logged_error(const char *what, int code)
+{
+	static LoggedError logged[MAX_LOGGED];
+	LoggedError *oldest = &logged[0];
+
+	for (int i = 0; i < MAX_LOGGED; i++)
+	{
+		if (logged[i].what == what && logged[i].code == code)
+			return &logged[i];
+		if (logged[i].logged_at < oldest->logged_at)
+			oldest = &logged[i];
+	}
+	memset(oldest, 0, sizeof(LoggedError));
+	oldest->what = what;
+	oldest->code = code;
+	return oldest;
+}
+
+/* Log an error by its SQLSTATE; the same one at most once an hour, with a count. */
+static void
+log_error(const char *what, ErrorData *error)
+{
+	LoggedError *logged = logged_error(what, error->sqlerrcode);
 	TimestampTz now = GetCurrentTimestamp();
 
 	SpinLockAcquire(&worker->slot->mutex);
@@ -32,23 +60,21 @@ worker_log_error(const char *what, ErrorData *error)
 			 "%s: SQLSTATE %s", what, unpack_sql_state(error->sqlerrcode));
 	SpinLockRelease(&worker->slot->mutex);
 
-	if (error->sqlerrcode == last_code && what == last_what &&
-		!TimestampDifferenceExceeds(last_time, now, 3600 * 1000))
+	if (logged->logged_at != 0 && logged->logged_at <= now &&
+		!TimestampDifferenceExceeds(logged->logged_at, now, 3600 * 1000))
 	{
-		repeats++;
+		logged->repeats++;
 		return;
 	}
 	ereport(LOG,
 			(errmsg("%s failed with SQLSTATE %s", what,
 					unpack_sql_state(error->sqlerrcode)),
-			 repeats > 0 ? errdetail("The error before it came %d times more.", repeats) : 0));
+			 logged->repeats > 0 ? errdetail("It came %d times more since this was logged last.", logged->repeats) : 0));
 	ereport(DEBUG1,
 			(errmsg_internal("echosync: raised in %s at %s:%d", error->funcname,
 							 error->filename, error->lineno)));
-	last_code = error->sqlerrcode;
-	last_what = what;
-	last_time = now;
-	repeats = 0;
+	logged->logged_at = now;
+	logged->repeats = 0;
 }
 
 /*
@@ -62,6 +88,7 @@ worker_transaction(const char *activity, TransactionBody body, void *arg)
 	volatile bool ok = true;
 
 	pgstat_report_activity(STATE_RUNNING, activity);
+	worker->in_transaction = true;
 	PG_TRY();
 	{
 		SetCurrentStatementStartTimestamp();
@@ -83,13 +110,17 @@ worker_transaction(const char *activity, TransactionBody body, void *arg)
 		HOLD_INTERRUPTS();
 		disable_timeout(STATEMENT_TIMEOUT, false);
 		AbortCurrentTransaction();
+		worker->in_transaction = false;
+		QueryCancelPending = false;
 		RESUME_INTERRUPTS();
-		worker_log_error(activity, error);
+		log_error(activity, error);
 		worker->error_code = error->sqlerrcode;
 		FreeErrorData(error);
 		ok = false;
 	}
 	PG_END_TRY();
+	worker->in_transaction = false;
+	QueryCancelPending = false;
 	MemoryContextSwitchTo(caller);
 	(void) pgstat_report_stat(false);	/* at most once a second; main.c, before it sleeps */
 	pgstat_report_activity(STATE_IDLE, NULL);

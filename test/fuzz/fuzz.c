@@ -40,6 +40,7 @@ static const struct
 	{"followupboss", fuzz_followupboss},
 	{"headers", fuzz_headers},
 	{"json", fuzz_json},
+	{"kvcore", fuzz_kvcore},
 	{"lead", fuzz_lead},
 	{"limits", fuzz_limits},
 	{"lofty", fuzz_lofty},

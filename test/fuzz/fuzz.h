@@ -25,6 +25,7 @@ extern void fuzz_env_file(const char *data, size_t size);
 extern void fuzz_followupboss(const char *data, size_t size);
 extern void fuzz_headers(const char *data, size_t size);
 extern void fuzz_json(const char *data, size_t size);
+extern void fuzz_kvcore(const char *data, size_t size);
 extern void fuzz_lead(const char *data, size_t size);
 extern void fuzz_limits(const char *data, size_t size);
 extern void fuzz_lofty(const char *data, size_t size);

@@ -163,6 +163,7 @@ url_at(const char *host, const char *path)
 
 static pthread_mutex_t lookup_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t lookup_changed = PTHREAD_COND_INITIALIZER;
+static int	n_lookups;
 static int	lookups_hanging;
 static int	lookups_ended;
 static bool lookups_released;
@@ -211,6 +212,9 @@ getaddrinfo(const char *node, const char *service,
 		sigset_t	blocked;
 		size_t		i;
 
+		pthread_mutex_lock(&lookup_mutex);
+		n_lookups++;
+		pthread_mutex_unlock(&lookup_mutex);
 		pthread_sigmask(SIG_BLOCK, NULL, &blocked);
 		for (i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
 		{
@@ -894,6 +898,34 @@ test_connect_only(void)
 	responded(fetch("GET", url("main", "/ok")), 200, "hello", "a request after");
 }
 
+/* Make a connection of its own: how often was the name looked up for it? */
+static int
+lookups_for(bool fresh_dns)
+{
+	HttpRequest request = {0};
+	Call	   *call = new_call();
+	int			before = n_lookups;
+
+	request.method = "GET";
+	request.url = url_at("good.test", "/ok");
+	request.connect_only = true;
+	request.fresh_dns = fresh_dns;
+	call->transfer = http_engine_submit(engine, &request, call_back, call);
+	finish(call);
+	is_int(call->result, HTTP_RESULT_RESPONSE, "a connection of its own");
+	return n_lookups - before;
+}
+
+static void
+test_fresh_dns(void)
+{
+	(void) lookups_for(false);
+	is_int(lookups_for(false), 0, "a name is known for the next connection");
+	ok(lookups_for(true) > 0, "but not for one that is to look it up anew");
+	(void) lookups_for(false);
+	is_int(lookups_for(false), 0, "which is said for one request only");
+}
+
 /* Many at once to a host that is down: none waits for another's failure. */
 static void
 test_host_down(void)
@@ -1407,7 +1439,7 @@ main(void)
 	static void (*const tests[]) (void) = {
 		test_response, test_statuses, test_request_head, test_bodies,
 		test_refusals, test_elsewhere, test_sizes, test_lost, test_timeouts,
-		test_no_connection, test_connect_only, test_host_down, test_reuse, test_resend, test_connection_bounds,
+		test_no_connection, test_connect_only, test_fresh_dns, test_host_down, test_reuse, test_resend, test_connection_bounds,
 		test_request_bound, test_cancel, test_callbacks, test_free,
 		test_hanging_lookup, test_signals, test_http2, test_secrets
 	};

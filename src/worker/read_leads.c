@@ -1,0 +1,593 @@
+/*
+ * read_leads.c
+ *		Reading leads from the application's tables, or from their snapshots.
+ *
+ * Leads are read as they are now, as the owner of their table in a
+ * security-restricted operation, one transaction a table, and never waiting
+ * for a lock: a table that somebody is altering is tried again.
+ *
+ * A webhook's lead is what the attached tables have of it.  Its snapshot counts
+ * only when each of them has said that it has no such row of this user.
+ *
+ * Not here: what is done with a lead that was read (read.c).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+
+#include "db/lead_columns.h"
+#include "db/queue_find.h"
+#include "worker/worker.h"
+
+#define READ_TIMEOUT_MS 2000
+#define READ_OVERRUN_MS 4000
+#define READ_BUSY_MS 500
+#define READ_RETRY_MS 10000
+#define SHUN_MS (10 * 60 * 1000)
+#define RENEW_MAX_ENTRIES 10000
+#define LEAD_STATEMENTS 16		/* plans that are kept */
+
+static Statement select_source = {
+	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
+	.nargs = 1,
+	.argtypes = {INT4OID}
+};
+
+static Statement select_sources = {
+	.sql = "SELECT s.id FROM @schema@.crm_lead_sources s WHERE s.attached ORDER BY s.id",
+	.nargs = 0
+};
+
+static Statement select_snapshots = {
+	.sql = "SELECT q.lead_id, q.id, q.snapshot FROM @schema@.crm_sync_queue q"
+	" WHERE q.integration_id = $1 AND q.priority = 0 AND q.id = ANY ($2)"
+	" AND q.snapshot IS NOT NULL AND q.sync_type <> 'retry' ORDER BY q.id",
+	.nargs = 2,
+	.argtypes = {UUIDOID, INT8ARRAYOID}
+};
+
+/* One source and its jobs, for read_body. */
+typedef struct ReadBatch
+{
+	int			source_id;
+	List	   *jobs;
+	bool		resolves;		/* does the table have these leads of webhooks? */
+	bool		gone;			/* no such source */
+	bool		busy;			/* its table is locked */
+} ReadBatch;
+
+/* Is the lead of this job to be read? */
+static bool
+awaits_lead(const Job *job)
+{
+	return job->state == JOB_STATE_READ ? job->session.lead == NULL :
+		job->state == JOB_STATE_CHECK && job->seen == NULL;
+}
+
+static List *
+jobs_of_source(List *all, int source_id)
+{
+	List	   *jobs = NIL;
+	ListCell   *lc;
+
+	foreach(lc, all)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (awaits_lead(job) && job->source_id == source_id)
+			jobs = lappend(jobs, job);
+	}
+	return jobs;
+}
+
+static bool
+lock_leads(ReadBatch *batch, Oid relation, Oid *owner)
+{
+	HeapTuple	tuple;
+
+	if (!ConditionalLockRelationOid(relation, AccessShareLock))
+	{
+		batch->busy = true;
+		return false;
+	}
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	if (!HeapTupleIsValid(tuple))
+	{
+		batch->gone = true;
+		return false;
+	}
+	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+static void
+set_lead(Job *job, Datum object, bool only_look)
+{
+	MemoryContext caller = MemoryContextSwitchTo(only_look ? worker->turn : job->session.context);
+	CrmLead    *lead = lead_from_jsonb(DatumGetJsonbP(object));
+
+	if (only_look)
+		job->seen = lead;
+	else
+		job->session.lead = lead;
+	MemoryContextSwitchTo(caller);
+}
+
+/* A webhook's id may be none that the table's type has: then it is not there. */
+static RowSet *
+lead_ids_of(const ReadBatch *batch, const LeadColumns *columns, Oid relation)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
+	ListCell   *lc;
+
+	foreach(lc, batch->jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (batch->resolves && !lead_columns_fits(columns, relation, LEAD_FIELD_ID, job->lead_id))
+			continue;
+		rowset_row(ids);
+		rowset_text(ids, job->lead_id);
+	}
+	return ids;
+}
+
+/* The table being read, for the handler below. */
+static volatile int reading_source = 0;
+
+/*
+ * A function of the table's owner can catch its cancellation and go on.  Then
+ * this process ends, which nothing can catch, and its successor leaves the
+ * table alone for a while.  Runs in a signal handler: plain stores only.
+ */
+static void
+read_overrun(void)
+{
+	int			i = shared_state->n_shunned++ % SHARED_MAX_SHUNNED;
+
+	shared_state->shunned[i].database = MyDatabaseId;
+	shared_state->shunned[i].source_id = reading_source;
+	shared_state->shunned[i].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SHUN_MS);
+	worker->slot->exit = WORKER_EXIT_REQUESTED;
+	ProcDiePending = true;
+	InterruptPending = true;
+	SetLatch(MyLatch);
+}
+
+static TimestampTz
+shunned_until(int source_id)
+{
+	TimestampTz until = 0;
+
+	for (int i = 0; i < SHARED_MAX_SHUNNED; i++)
+	{
+		if (shared_state->shunned[i].database == MyDatabaseId &&
+			shared_state->shunned[i].source_id == source_id)
+			until = Max(until, shared_state->shunned[i].until);
+	}
+	return clock_plausible(until, SHUN_MS);
+}
+
+static TimeoutId
+overrun_timeout(void)
+{
+	static TimeoutId id = MAX_TIMEOUTS;
+
+	if (id == MAX_TIMEOUTS)
+		id = RegisterTimeout(USER_TIMEOUT, read_overrun);
+	return id;
+}
+
+/*
+ * The plan that reads leads of a source, kept while the text is the same: most
+ * groups are a few leads, and planning costs as much as reading them.  Made and
+ * run with the rights of the table's owner alone.
+ */
+static TextStatement *
+lead_statement(int source_id)
+{
+	static TextStatement statements[LEAD_STATEMENTS];
+
+	return &statements[source_id % LEAD_STATEMENTS];
+}
+
+/* Run the application's side: its table, its types, its rights. */
+static void
+read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
+{
+	SavedUser	saved;
+	RowSet	   *ids;
+	char	   *sql;
+
+	db_become_restricted(owner, &saved);
+	sql = psprintf("%s WHERE %s", lead_columns_select(columns, relation),
+				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1, false));
+	reading_source = batch->source_id;
+	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
+	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);
+	ids = lead_ids_of(batch, columns, relation);
+	statement_execute_text(lead_statement(batch->source_id), sql, TEXTARRAYOID, rowset_array(ids, 0));
+	disable_timeout(overrun_timeout(), false);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	db_restore_user(&saved);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *lead_id = spi_text(i, 1);
+		bool		isnull;
+		Datum		object = spi_datum(i, 2, &isnull);
+		ListCell   *lc;
+
+		foreach(lc, batch->jobs)
+		{
+			Job		   *job = lfirst(lc);
+
+			if (lead_id != NULL && strcmp(job->lead_id, lead_id) == 0)
+				set_lead(job, object, batch->resolves || job->state == JOB_STATE_CHECK);
+		}
+	}
+}
+
+static void
+read_body(void *arg)
+{
+	ReadBatch  *batch = arg;
+	Datum		id = Int32GetDatum(batch->source_id);
+	LeadColumns *columns;
+	Oid			relation,
+				owner;
+	bool		isnull;
+
+	statement_execute(&select_source, &id, NULL, false, 1);
+	if (SPI_processed == 0)
+	{
+		batch->gone = true;
+		return;
+	}
+	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
+	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
+	if (lock_leads(batch, relation, &owner))
+	{
+		PopActiveSnapshot();	/* one taken after the lock */
+		PushActiveSnapshot(GetTransactionSnapshot());
+		read_leads(batch, columns, relation, owner);
+	}
+}
+
+/*
+ * Is this an error that other rows of the table need not have: a value that
+ * its type refuses, a function of the table's owner that raised, a damaged
+ * page?  A table that is not as it was mapped, and what the server is short
+ * of, is nobody's row.
+ */
+static bool
+error_is_of_a_row(int code)
+{
+	switch (ERRCODE_TO_CATEGORY(code))
+	{
+		case ERRCODE_INVALID_TRANSACTION_STATE:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return false;
+		default:
+			return true;
+	}
+}
+
+/* It fails like one that the CRM has trouble with: tried again, then given up. */
+static void
+job_unreadable(Job *job)
+{
+	MemoryContext caller = MemoryContextSwitchTo(job->context);
+
+	crm_fail(&job->session, CRM_ERROR_LEAD_RETRY, "lead_unreadable",
+			 psprintf("The lead could not be read from its table (SQLSTATE %s).",
+					  unpack_sql_state(worker->error_code)));
+	MemoryContextSwitchTo(caller);
+	job_finish(job);
+}
+
+static bool
+is_of_user(const CrmLead *lead, const Connection *connection)
+{
+	return lead != NULL && lead->user_id != NULL && strcmp(lead->user_id, connection->user_id) == 0;
+}
+
+/* What has been read, or not, of leads of one source. */
+static void
+settle_batch(const ReadBatch *batch, bool ok)
+{
+	ListCell   *lc;
+
+	foreach(lc, batch->jobs)
+	{
+		Job		   *job = lfirst(lc);
+		CrmLead    *lead = job->state == JOB_STATE_CHECK ? job->seen : job->session.lead;
+
+		if (batch->resolves)
+		{
+			/* What cannot be read at all has said nothing, for long maybe. */
+			job->unsure |= batch->busy;
+			if (is_of_user(job->seen, job->connection))
+				job->source_id = batch->source_id;
+			job->seen = NULL;
+		}
+		else if ((!ok || batch->busy) && !batch->gone)
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now,
+													  ok ? READ_BUSY_MS : READ_RETRY_MS));
+		else if (!is_of_user(lead, job->connection))
+			job_refuse(job, REFUSAL_LEAD_DELETED);
+	}
+}
+
+/*
+ * Read leads of one source, all at once.  If one cannot be read, or all are
+ * too much for the memory there is, the others must not wait for it: each half
+ * is tried, down to the one, but not for so long that other tables' leads wait.
+ */
+static void
+read_jobs(int source_id, List *jobs, bool resolves, TimestampTz deadline)
+{
+	ReadBatch	batch = {.source_id = source_id, .jobs = jobs, .resolves = resolves};
+	bool		ok = worker_transaction("echosync: reading leads", read_body, &batch);
+	int			half = list_length(jobs) / 2;
+
+	disable_timeout(overrun_timeout(), false);
+	LockReleaseSession(USER_LOCKMETHOD);	/* advisory locks outlive transactions */
+	if (!ok && !batch.gone && half > 0 && GetCurrentTimestamp() < deadline &&
+		(error_is_of_a_row(worker->error_code) || worker->error_code == ERRCODE_OUT_OF_MEMORY))
+	{
+		read_jobs(source_id, list_copy_head(jobs, half), resolves, deadline);
+		read_jobs(source_id, list_copy_tail(jobs, half), resolves, deadline);
+	}
+	else if (!ok && !batch.gone && half == 0 && error_is_of_a_row(worker->error_code))
+	{
+		if (!resolves)			/* else that row is nobody's, and the next table is asked */
+			job_unreadable(linitial(jobs));
+	}
+	else
+		settle_batch(&batch, ok);
+}
+
+static void
+read_batch(List *jobs, int source_id, bool resolves)
+{
+	TimestampTz shunned = shunned_until(source_id);
+	ListCell   *lc;
+
+	if (shunned <= worker->now)
+	{
+		read_jobs(source_id, jobs, resolves,
+				  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), READ_TIMEOUT_MS));
+		return;
+	}
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (resolves)
+			job->unsure = true;
+		else
+			job_hold(job, shunned);
+	}
+}
+
+/* For renew_body: the rows of one connection that may have a newer snapshot. */
+typedef struct Newer
+{
+	Connection *connection;
+	List	   *jobs;
+	RowSet	   *ids;
+} Newer;
+
+static void
+note_newer(const QueueFound *row, void *arg)
+{
+	Newer	   *newer = arg;
+
+	if (row->source_id != 0)
+		return;
+	rowset_row(newer->ids);
+	rowset_int8(newer->ids, row->id);
+}
+
+static void
+take_newer(const Newer *newer, uint64 i)
+{
+	char	   *lead_id = spi_text(i, 1);
+	int64		id = spi_int64(i, 2, 0);
+	bool		isnull;
+	Datum		snapshot = spi_datum(i, 3, &isnull);
+	ListCell   *lc;
+
+	foreach(lc, newer->jobs)
+	{
+		Job		   *job = lfirst(lc);
+		MemoryContext caller;
+
+		if (id <= job->snapshot_age || strcmp(job->lead_id, lead_id) != 0)
+			continue;
+		caller = MemoryContextSwitchTo(job->context);
+		job->snapshot = DatumGetJsonbPCopy(snapshot);
+		MemoryContextSwitchTo(caller);
+		job->snapshot_age = id;
+	}
+}
+
+static void
+renew_body(void *arg)
+{
+	Newer	   *newer = arg;
+	LeadSet    *leads = lead_set_make();
+	Datum		values[2];
+	ListCell   *lc;
+
+	newer->ids = rowset_make(1, (Oid[]) {INT8OID});
+	foreach(lc, newer->jobs)
+		lead_set_add(leads, ((Job *) lfirst(lc))->lead_id);
+	queue_find_newest(&newer->connection->id, leads, RENEW_MAX_ENTRIES, note_newer, newer);
+	if (newer->ids->n_rows == 0)
+		return;
+	values[0] = UUIDPGetDatum(&newer->connection->id);
+	values[1] = rowset_array(newer->ids, 0);
+	statement_execute(&select_snapshots, values, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		take_newer(newer, i);
+}
+
+/*
+ * What a webhook said last counts, also where its row is not taken yet.  Looked
+ * for among the newest rows of the queue.
+ */
+void
+leads_renew(List *jobs)
+{
+	List	   *left = NIL;
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->queue_source == 0 && (job->state == JOB_STATE_READ || job->state == JOB_STATE_CHECK))
+			left = lappend(left, job);
+	}
+	while (left != NIL)
+	{
+		Newer		newer = {.connection = ((Job *) linitial(left))->connection};
+
+		foreach(lc, left)
+		{
+			if (((Job *) lfirst(lc))->connection != newer.connection)
+				continue;
+			newer.jobs = lappend(newer.jobs, lfirst(lc));
+			left = foreach_delete_current(left, lc);
+		}
+		if (worker_transaction("echosync: looking for newer snapshots", renew_body, &newer))
+			continue;
+		foreach(lc, newer.jobs)
+			job_hold(lfirst(lc), TimestampTzPlusMilliseconds(worker->now, READ_RETRY_MS));
+	}
+}
+
+static void
+sources_body(void *arg)
+{
+	List	  **sources = arg;
+
+	statement_execute(&select_sources, NULL, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int			source_id = DatumGetInt32(spi_datum(i, 1, &isnull));
+		MemoryContext caller = MemoryContextSwitchTo(worker->turn);
+
+		*sources = lappend_int(*sources, source_id);
+		MemoryContextSwitchTo(caller);
+	}
+}
+
+/* Those of webhooks that no table has, so far. */
+static List *
+unresolved(List *jobs)
+{
+	List	   *left = NIL;
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_READ && job->source_id == 0)
+			left = lappend(left, job);
+	}
+	return left;
+}
+
+/*
+ * Which table has the leads of webhooks?  Asked whenever one is read.  While a
+ * table that may have it is locked, a lead is held.  A table or row that cannot
+ * be read at all holds up nothing: anybody's id may be in it.
+ */
+void
+leads_resolve(List *jobs)
+{
+	List	   *sources = NIL;
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		job->source_id = job->queue_source;
+		job->seen = NULL;
+		job->unsure = false;
+	}
+	if (unresolved(jobs) == NIL)
+		return;
+	if (!worker_transaction("echosync: looking for attached tables", sources_body, &sources))
+	{
+		foreach(lc, unresolved(jobs))
+			job_hold(lfirst(lc), TimestampTzPlusMilliseconds(worker->now, READ_RETRY_MS));
+		return;
+	}
+	foreach(lc, sources)
+	{
+		List	   *left = unresolved(jobs);
+
+		if (left != NIL)
+			read_batch(left, lfirst_int(lc), true);
+	}
+	foreach(lc, unresolved(jobs))
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->unsure)
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now, READ_BUSY_MS));
+	}
+}
+
+/* Leads come from their tables, source by source, or from their snapshots. */
+void
+leads_read(List *jobs)
+{
+	TimestampTz begun_at = GetCurrentTimestamp();
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (job->state == JOB_STATE_READ)
+			job->session.lead = NULL;
+		job->seen = NULL;
+		job->read_at = begun_at;
+	}
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (!awaits_lead(job))
+			continue;
+		if (job->source_id == 0 && job->snapshot == NULL)
+			job_refuse(job, REFUSAL_LEAD_DELETED);
+		else if (job->source_id == 0)
+			set_lead(job, JsonbPGetDatum(job->snapshot), job->state == JOB_STATE_CHECK);
+		else
+			read_batch(jobs_of_source(jobs, job->source_id), job->source_id, false);
+	}
+	worker->now = GetCurrentTimestamp();
+	worker->read_us = worker->now - begun_at;
+}
