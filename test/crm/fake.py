@@ -6,7 +6,7 @@ It knows no CRM. A fake is a subclass of Crm that answers requests and says who 
 import re
 import time
 import traceback
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from urllib.parse import unquote, unquote_plus
 
 from faults import Faults
@@ -16,6 +16,7 @@ from ratelimit import RateLimits, Waits
 
 NUMBER_SEGMENT = re.compile(r"/(\d+)(?=/|$)")
 DIGITS = re.compile(r"\d+")
+LEAST_WAIT = 1.0                              # after a 429 whose date is over
 
 
 class Clock:
@@ -184,9 +185,15 @@ class Crm:
             return Response(500, b"bug in the fake, see /violations", "text/plain")
 
     def wait_named_by(self, response):
-        """Seconds a client has to keep quiet after this scripted 429."""
-        named = response.headers.get("Retry-After", "")
-        return float(named) if DIGITS.fullmatch(str(named)) else self.default_wait
+        """Seconds a client has to keep quiet after this scripted 429: a date counts by this CRM's clock, a past one a second."""
+        named = str(response.headers.get("Retry-After", ""))
+        if DIGITS.fullmatch(named):
+            return float(named)
+        try:
+            until = parsedate_to_datetime(named).timestamp()
+        except (TypeError, ValueError):
+            return self.default_wait
+        return max(LEAST_WAIT, until - time.time() - self.knobs["date_skew_seconds"])
 
     def check_waiting(self, request):
         breach = self.waits.breach(request.wait_key, self.clock.now(), self.knobs["waiting_grace_ms"] / 1000)

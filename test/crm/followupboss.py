@@ -375,5 +375,5 @@ class FollowUpBoss(Crm):
         return [{"account": account.id, "id": record.id, "made_by": record.made_by, "state": record.state,
                  "survivor": record.survivor, "hidden": record.hidden, "made_up": record.made_up,
                  "created_seq": record.seq, **record.data, "notes": record.notes,
-                 "events": [{key: value for key, value in event.items() if key != "raw"} for event in record.events]}
+                 "events": [{key: value for key, value in event.items() if key != "told"} for event in record.events]}
                 for account in self.accounts.by_id.values() for record in account.book.records.values()]

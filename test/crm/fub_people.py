@@ -305,21 +305,26 @@ class People:
         self.reindex(account, record)
 
     def store_event(self, request, record, body):
-        raw = request.body
-        if any(event["raw"] == raw for event in record.events):
+        told = self.told_by(body)
+        if any(event["told"] == told for event in record.events):
             self.crm.violation("same_event_twice", "for person %d" % record.id, request)
         event = {"id": self.next_event, "personId": record.id, "type": body.get("type"), "source": body.get("source"),
-                 "message": body.get("message"), "created": fields.iso(self.crm.clock.now()), "raw": raw}
+                 "message": body.get("message"), "created": fields.iso(self.crm.clock.now()), "told": told}
         self.next_event += 1
         record.events.append(event)
         self.crm.account(request).events.append(event)
+
+    def told_by(self, body):
+        """What people are told by an event: its message; without one, who it is about, as far as that is no id."""
+        person = {key: value for key, value in body["person"].items() if key != "id"}
+        return body.get("type"), body.get("message") or person
 
     def list_events(self, request):
         asked = self.crm.read_params(request, {"limit", "offset", "personId", "type"})
         limit, offset = self.crm.page(request, asked)
         found = [event for event in reversed(self.crm.account(request).events)
                  if asked.get("personId", str(event["personId"])) == str(event["personId"])]
-        page = [{key: value for key, value in event.items() if key != "raw"} for event in found[offset:offset + limit]]
+        page = [{key: value for key, value in event.items() if key != "told"} for event in found[offset:offset + limit]]
         return self.crm.listing("events", page, limit, offset, len(found), None)
 
     # The agent's own work, through the control port

@@ -216,8 +216,18 @@ class FubEvents(FubCase):
         self.assertEqual(self.fub("POST", "/events", {"type": "Nonsense", "person": self.person()}).status, 400)
 
     def test_same_event_twice(self):
-        for _ in range(2):
-            self.event(**self.person())
+        first = self.event(**self.person())
+        self.event(**self.person(tags=["Other"]))
+        self.assertRules()
+        self.event(**self.person(id=first.json()["id"]))
+        self.assertRules("same_event_twice")
+
+    def test_same_message_twice(self):
+        event = {"source": "Echo Safe", "system": "EchoSafe", "type": "Registration", "person": self.person()}
+        id = self.fub("POST", "/events", {**event, "message": "Hello"}).json()["id"]
+        self.fub("POST", "/events", {**event, "message": "Good-bye"})
+        self.assertRules()
+        self.fub("POST", "/events", {**event, "message": "Hello", "person": {"id": id, "tags": ["Other"]}})
         self.assertRules("same_event_twice")
 
 

@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 import time
+from email.utils import formatdate
 from urllib.parse import quote, urlsplit
 
 from cases import LoftyCase, control, fakes
@@ -69,6 +70,20 @@ class FaultsAndWire(LoftyCase):
         control("POST", "/clock", {"advance_seconds": 1})
         self.lofty("GET", "/me")
         self.assertRules()
+
+    def test_scripted_429_with_a_date(self):
+        for skew, date, wait, early in ((0, 5, 5, 3.9), (-60, -55, 5, 3.9), (0, -5, 1, 0.5)):
+            control("POST", "/reset", {"only": ["violations", "clock", "rates"]})
+            self.knob("lofty", "date_skew_seconds", skew)
+            self.fault("lofty", {"type": "status", "status": 429, "headers": {
+                "Retry-After": formatdate(time.time() + date, usegmt=True)}})
+            self.lofty("GET", "/me")
+            control("POST", "/clock", {"advance_seconds": wait + 0.1})
+            self.lofty("GET", "/me")
+            self.assertRules()
+            control("POST", "/clock", {"advance_seconds": early - wait - 0.1})
+            self.lofty("GET", "/me")
+            self.assertRules("called_while_waiting")
 
     def test_chunked_both_ways(self):
         self.knob("lofty", "chunked", True)

@@ -172,6 +172,26 @@ sub start_again
 	return;
 }
 
+# A behaviour with crashes, twice: as it is, and on a server that does not wait
+# until a commit is on disk, nor writes it there soon.  That is the server's
+# choice for its sessions: what the worker has told a CRM it must not forget.
+# The application's own commits are waited for, so that its leads are there.
+sub behaviour_across_crashes
+{
+	my ($self, $name, $code) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	$self->behaviour($name, $code);
+	return $self->behaviour("$name, with synchronous_commit = off", sub {
+		$self->sql('ALTER ROLE app SET synchronous_commit = on');
+		$self->configure(synchronous_commit => 'off', wal_writer_delay => '10s');
+		my $done = eval { $code->(); 1 };
+		my $error = $@;
+		$self->deconfigure('synchronous_commit', 'wal_writer_delay');
+		die $error unless $done;
+	});
+}
+
 # After crashes of our own making those alone are allowed in the log.
 sub assert_no_crash
 {
@@ -283,6 +303,18 @@ sub notes_of
 
 	@records = $self->records($user, $crm) unless @records;
 	return map { $_->{$text} } grep { $_->{made_by} eq 'client' } map { @{ $_->{notes} } } @records;
+}
+
+# What these records were told of leads: texts of our notes, and messages of
+# events ('' where one has none).
+sub told_on
+{
+	my ($self, @records) = @_;
+
+	my @told = map { $_->{content} // $_->{body} } grep { $_->{made_by} eq 'client' } map { @{ $_->{notes} } } @records;
+
+	push @told, map { $_->{message} // '' } map { @{ $_->{events} } } @records;
+	return @told;
 }
 
 # Dead letters of one of the user's connections: rows, oldest first.

@@ -861,12 +861,15 @@ sub log_lines
 	return map { join ' ', grep { defined } @$_{qw(action status reason)} } $self->logs($user, %match);
 }
 
-# The record id that a lead is linked to, as text; undef when to none.
+# The record id that a lead is linked to in the account that is connected, as
+# text; undef when to none.
 sub link_of
 {
 	my ($self, $integration, $lead_id) = @_;
-	my ($row) = $self->rows('SELECT *, crm_record_id AS id FROM crm_lead_links WHERE integration_id = '
-		  . lit($integration) . ' AND lead_id = ' . lit($lead_id));
+	my ($row) = $self->rows('SELECT l.*, l.crm_record_id AS id FROM crm_lead_links l'
+		  . ' JOIN crm_integrations i ON i.id = l.integration_id'
+		  . " AND (l.crm_account IS NULL OR l.crm_account = split_part(i.crm_account, '/', 1))"
+		  . ' WHERE i.id = ' . lit($integration) . ' AND l.lead_id = ' . lit($lead_id));
 
 	return $row ? $row->{crm_record_id} : undef;
 }

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use EchosyncFaults;
+use FaultScenarios;
 use Test::More;
 
 use constant { LAG => 1, UNCERTAIN_WAIT_MS => 1800 };
@@ -55,58 +56,42 @@ sub arrived_once
 	return $records[0];
 }
 
-# name => [fault, creates sent, what the first log row says]; -1: as often as the fake says 500
-my %doubts = (
-	'the connection drops after the CRM has stored the lead' => [ { type => 'close_after_store' }, 1, 'connection_lost' ],
-	'the reply has no id' => [ { type => 'ok_without_id' }, 1, 'no_record_id' ],
-	'the reply is 500 though the lead is stored' => [ { type => 'status_after_store', status => 500 }, 1, 'http_500' ],
-	'the reply is 502 though the lead is stored' => [ { type => 'status_after_store', status => 502 }, 1, 'http_502' ],
-	'the reply never comes though the lead is stored' => [ { type => 'hang', store => \1 }, 1, 'timeout' ],
-	'the reply comes too late' => [ { type => 'delay', ms => 1500 }, 1, 'timeout' ],
-	'the reply is cut short' => [ { type => 'truncate' }, 1, 'connection_lost' ],
-	'the connection drops and nothing is stored' => [ { type => 'close_before' }, 2, 'connection_lost' ],
-	'the reply never comes and nothing is stored' => [ { type => 'hang' }, 2, 'timeout' ],
-	'the reply is 500 and nothing is stored' => [ { type => 'status', status => 500 }, 2, 'http_500' ]);
-
+# Each user's leads go to Lofty and to Follow Up Boss, one's to the latter by events.
 $t->behaviour('whatever becomes of the reply to a create, there is one record', sub {
-	my %case;
+	my @cases;
 
 	lag(LAG);
-	for my $name (sort keys %doubts)
+	for my $scenario (scenarios('doubt'))
 	{
-		my $user = $t->user(lofty => 1, fub => 1);
-
-		$t->fault_for($user, $_, { method => 'POST', path => $CREATE{$_} }, $doubts{$name}[0]) for qw(lofty fub);
-		$case{$name}{user} = $user;
+		push @cases, map { { scenario => $scenario, delivery => $_, user => user_by($t, $_) } } qw(lofty fub events);
 	}
-	$_->{lead} = $t->lead($_->{user}, notes => 'Met at the fair') for values %case;
-	$t->drain($_->{user}) for values %case;
+	order_fault($t, @$_{qw(user delivery scenario)}) for @cases;
+	$_->{lead} = $t->lead($_->{user}, notes => 'Met at the fair') for @cases;
+	$t->drain($_->{user}) for @cases;
 
-	for my $name (sort keys %doubts)
+	for my $case (@cases)
 	{
-		my ($action, $n_creates, $code) = @{ $doubts{$name} };
-		my ($user, $lead) = @{ $case{$name} }{qw(user lead)};
+		my ($scenario, $delivery, $user, $lead) = @$case{qw(scenario delivery user lead)};
+		my $crm = crm_of($delivery);
 
-		for my $crm (qw(lofty fub))
-		{
-			subtest "$LABEL{$crm}: $name" => sub {
-				my $record = arrived_once($user, $crm, $lead);
-				my ($first) = $t->logs($user, crm => $crm, lead => $lead);
-				my @sent = creates($user, $crm);
+		subtest label_of($delivery) . ": $scenario->{name}" => sub {
+			my $record = arrived_once($user, $crm, $lead);
+			my ($first) = $t->logs($user, crm => $crm, lead => $lead);
+			my @sent = $t->requests($user, $crm, method => 'POST', path => create_path($delivery));
 
-				is(scalar @sent, $n_creates, "creates sent: $n_creates");
-				is($first->{status}, 'failed', 'the doubt is in the log');
-				is($first->{error_code}, $code, 'with its cause');
-				is_deeply([ $t->notes_of($user, $crm) ], ['Met at the fair'], 'the note is there once');
-				is_deeply($record->{tags}, ['Echo Safe - Clean Lead'], 'so is the tag');
-				cmp_ok($sent[1]{time} - $sent[0]{time}, '>', LAG, 'the second create came after the lag') if @sent > 1;
-				is($t->status_of($user, $crm), 'active', 'the connection is active');
-			};
-		}
+			is(scalar @sent, $scenario->{creates}, "creates sent: $scenario->{creates}");
+			is($first->{status}, 'failed', 'the doubt is in the log');
+			is($first->{error_code}, $scenario->{code}, 'with its cause');
+			is_deeply([ $t->told_on($record) ], ['Met at the fair'], 'the note is there once');
+			is(scalar @{ $record->{events} }, $delivery eq 'events' ? 1 : 0, 'so is the event, if there is to be one');
+			is_deeply($record->{tags}, ['Echo Safe - Clean Lead'], 'and the tag');
+			cmp_ok($sent[1]{time} - $sent[0]{time}, '>', LAG, 'the second create came after the lag') if @sent > 1;
+			is($t->status_of($user, $crm), 'active', 'the connection is active');
+		};
 	}
 });
 
-$t->behaviour('the intent is committed before the create is sent, and outlives a crash', sub {
+$t->behaviour_across_crashes('the intent is committed before the create is sent, and outlives a crash', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 
 	# No reply comes before the crash.
@@ -138,7 +123,7 @@ $t->behaviour('the intent is committed before the create is sent, and outlives a
 	$t->deconfigure('echosync.request_timeout');
 });
 
-$t->behaviour('after a crash the lag is counted from when the create was sent, not from when it was first meant', sub {
+$t->behaviour_across_crashes('after a crash the lag is counted from when the create was sent, not from when it was first meant', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 
 	# The create is put off by a 429, longer than the wait; then it is sent, stored, and the worker dies.
@@ -253,7 +238,7 @@ $t->behaviour('a dead letter does not forget that its create was in doubt', sub 
 	}
 });
 
-$t->behaviour('nor when it was given up because workers crashed over it', sub {
+$t->behaviour_across_crashes('nor does one that was given up because workers crashed over it', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 
 	$t->configure('echosync.request_timeout' => '60s');

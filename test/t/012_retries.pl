@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use EchosyncFaults;
+use FaultScenarios;
 use Test::More;
 
 my $t = EchosyncFaults->start(conf => <<'CONF');
@@ -65,7 +66,7 @@ $t->behaviour('a lead is retried three times at growing gaps, then it is a dead 
 	$t->deconfigure('echosync.retry_base_delay');
 });
 
-$t->behaviour('tries and the time of the next one outlive a restart and a crash', sub {
+$t->behaviour_across_crashes('tries and the time of the next one outlive a restart and a crash', sub {
 	my $user = $t->user(lofty => 1);
 
 	$t->configure('echosync.retry_base_delay' => '600ms');
@@ -152,70 +153,80 @@ $t->behaviour('what the CRM will never take is final at once', sub {
 	}
 });
 
-my %again = (
-	'500' => { type => 'status', status => 500 },
-	'501' => { type => 'status', status => 501 },
-	'520 of a proxy' => { type => 'status', status => 520, body => '<html>', content_type => 'text/html' },
-	'an answer that is no JSON' => { type => 'status', status => 200, body => '<html>welcome</html>', content_type => 'text/html' },
-	'an answer of another form' => { type => 'status', status => 200, body => '[1,2]' },
-	'an answer that is too large' => { type => 'huge', bytes => 6_000_000 });
-
-$t->behaviour('what may pass is tried again, and works when it has passed', sub {
+# A user for each scenario of these kinds and each delivery, with so many leads;
+# of those whose records are to be found, an agent has made them.
+sub struck_users
+{
+	my ($n_leads, @kinds) = @_;
 	my @cases;
 
-	for my $crm (qw(lofty fub))
+	for my $scenario (scenarios(@kinds))
 	{
-		for my $name (sort keys %again)
+		for my $delivery (qw(lofty fub events))
 		{
-			my $user = $t->user($crm => 1);
+			my $user = user_by($t, $delivery);
 
-			$t->fault_for($user, $crm, { method => 'GET', path => $CREATE{$crm} }, $again{$name}, times => 3);
-			push @cases, { name => "$LABEL{$crm}: $name", user => $user, crm => $crm };
-			$t->lead($user);
+			order_fault($t, $user, $delivery, $scenario);
+			push @cases, { name => label_of($delivery) . ": $scenario->{name}", user => $user, delivery => $delivery, crm => crm_of($delivery),
+				scenario => $scenario };
 		}
 	}
-	$t->drain($_->{user}) for @cases;
 	for my $case (@cases)
 	{
-		is_deeply([ map { "$_->{status} $_->{attempt}" } $t->logs($case->{user}, crm => $case->{crm}) ],
-			[ 'failed 1', 'failed 2', 'failed 3', 'success 4' ], $case->{name});
+		my ($user, $delivery) = @$case{qw(user delivery)};
+		my @phones = map { $t->new_phone } 1 .. $n_leads;
+
+		known_contact($t, $user, $delivery, $_) for $case->{scenario}{kind} eq 'late' ? @phones : ();
+		$case->{leads} = [ map { $t->lead($user, phone => $phones[ $_ - 1 ], notes => "Note $_") } 1 .. $n_leads ];
+	}
+	$t->drain($_->{user}) for @cases;
+	return @cases;
+}
+
+# Each lead, each note and each event.
+sub arrived_once
+{
+	my ($case) = @_;
+	my ($user, $crm) = @$case{qw(user crm)};
+	my @records = $t->records($user, $crm);
+	my $n = @{ $case->{leads} };
+
+	is_deeply([ $t->dead_letters($user, $crm) ], [], "$case->{name}: no dead letter");
+	is_deeply($t->tally($user, $crm, @records), $t->all_once($n), 'each lead arrived once');
+	is_deeply([ sort($t->told_on(@records)) ], [ map { "Note $_" } 1 .. $n ], 'each note once');
+	is_deeply([ map { scalar @{ $_->{events} } } @records ], [ map { $case->{delivery} eq 'events' ? 1 : 0 } 1 .. $n ], 'in one event each, or none');
+	return;
+}
+
+$t->behaviour('what may pass is tried again, and works when it has passed', sub {
+	for my $case (struck_users(1, 'again'))
+	{
+		arrived_once($case);
+		is_deeply([ map { "$_->{status} $_->{attempt}" } $t->logs($case->{user}) ], [ 'failed 1', 'failed 2', 'failed 3', 'success 4' ], 'at the fourth try');
+	}
+});
+
+$t->behaviour('an update that fails is tried again, and nothing that came before it', sub {
+	for my $case (struck_users(1, 'late'))
+	{
+		my ($record) = $t->records($case->{user}, $case->{crm});
+
+		arrived_once($case);
+		is($record->{lastName}, 'Holt', 'what was to be written is written');
+		is(($t->log_lines($case->{user}))[-1], 'updated success', 'and logged');
 	}
 });
 
 # Outages of one account only: they use up no try however long they last.
-my %outages = (
-	'502' => { type => 'status', status => 502 },
-	'503' => { type => 'status', status => 503, body => '<html>', content_type => 'text/html' },
-	'503 with Retry-After' => { type => 'status', status => 503, headers => { 'Retry-After' => '1' } },
-	'504' => { type => 'status', status => 504 },
-	'408' => { type => 'status', status => 408 },
-	'a dropped connection' => { type => 'close_before' },
-	'no answer' => { type => 'hang' },
-	'429' => { type => 'status', status => 429, headers => { 'Retry-After' => '1' } });
-
 $t->behaviour('429 and outages use up no try, leave no dead letter, and drain by themselves', sub {
-	my @cases;
 
 	# More often than there are tries, whichever request it hits; two may be on
 	# their way when the first 429 comes.
 	$t->knob($_, 'waiting_grace_ms', 200) for qw(lofty fub);
 	$t->configure('echosync.max_retries' => 0, 'echosync.request_timeout' => '500ms');
-	for my $crm (qw(lofty fub))
+	for my $case (struck_users(2, 'outage'))
 	{
-		for my $name (sort keys %outages)
-		{
-			my $user = $t->user($crm => 1);
-
-			$t->fault_for($user, $crm, {}, $outages{$name}, times => 2);
-			push @cases, { name => "$LABEL{$crm}: $name", user => $user, crm => $crm };
-			$t->lead($user) for 1 .. 2;
-		}
-	}
-	for my $case (@cases)
-	{
-		$t->drain($case->{user});
-		is_deeply([ $t->dead_letters($case->{user}, $case->{crm}) ], [], "$case->{name}: no dead letter");
-		is_deeply($t->tally($case->{user}, $case->{crm}), $t->all_once(2), 'each lead arrived once');
+		arrived_once($case);
 		is_deeply([ grep { $_->{status} eq 'success' && $_->{attempt} != 1 } $t->logs($case->{user}) ], [], 'at the first try');
 		is($t->status_of($case->{user}, $case->{crm}), 'active', 'the connection is active');
 	}

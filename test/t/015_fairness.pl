@@ -142,7 +142,7 @@ $t->behaviour('a back-fill yields to live changes of its tenant and of others', 
 
 	$t->leads($user, $n);
 	$_->{lofty} = $t->connect_lofty($_), $_->{fub} = $t->connect_fub_key($_) for $user, $other;
-	$t->knob($_, 'latency_ms', 50) for qw(lofty fub);
+	$t->knob($_, 'latency_ms', 150) for qw(lofty fub);
 	is($t->sql_as($user, "SELECT queued, skipped FROM echosync_manual_sync('$user->{$_}')"), "$n|0", "$LABEL{$_}: all are queued") for qw(lofty fub);
 	$t->wait_until('it is under way', sub { $t->n_records($user, 'lofty') > 5 });
 	prompt($user, 'a live lead goes before the rest');

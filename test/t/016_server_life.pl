@@ -312,11 +312,11 @@ $t->behaviour('a worker that ends in order leaves no doubt about what it has not
 	$t->deconfigure('echosync.max_in_flight');
 });
 
-$t->behaviour('the postmaster killed: no worker is left behind, and nothing lost', sub {
+$t->behaviour_across_crashes('the postmaster killed: no worker is left behind, and nothing lost', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 
 	$t->knob($_, 'latency_ms', 50) for qw(lofty fub);
-	$t->leads($user, 40);
+	$t->leads($user, 40, notes => 'Note %d');
 	$t->wait_until('some are there', sub { $t->n_records($user, 'lofty') > 3 });
 	my @pids = split /\n/, $t->sql("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'echosync%'");
 	cmp_ok(scalar @pids, '>=', 2, 'a launcher and a worker');
@@ -324,7 +324,13 @@ $t->behaviour('the postmaster killed: no worker is left behind, and nothing lost
 	is(scalar(grep { kill 0, $_ } @pids), 0, 'both are gone with it');
 	$t->start_again;
 	$t->drain($user);
-	is_deeply($t->tally($user, $_), $t->all_once(40), "$_: each lead once") for qw(lofty fub);
+	for my $crm (qw(lofty fub))
+	{
+		my @records = $t->records($user, $crm);
+
+		is_deeply($t->tally($user, $crm, @records), $t->all_once(40), "$crm: each lead once");
+		is(scalar $t->told_on(@records), 40, 'each note once');
+	}
 });
 
 $t->done;

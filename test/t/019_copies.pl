@@ -117,10 +117,9 @@ $t->behaviour('a standby is silent; promoted it goes on, with nothing lost or do
 	$standby->assert_nothing_left;
 	$standby->node->stop('fast');
 	$t->start_again;
-	$t->sql('SET synchronous_commit = local; DELETE FROM crm_sync_queue');      # the promoted one has sent these
-	$t->sql('SET synchronous_commit = local; DELETE FROM crm_sync_attempts');
-	$t->sql('SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names');
+	$t->sql('SET synchronous_commit = local; ALTER SYSTEM RESET synchronous_standby_names');     # the worker waits for one, too
 	$t->reload;
+	$t->sql('DELETE FROM crm_sync_queue; DELETE FROM crm_sync_attempts');       # the promoted one has sent these
 });
 
 $t->behaviour('promoted without what the original committed last, a standby does not create twice', sub {
@@ -134,7 +133,7 @@ $t->behaviour('promoted without what the original committed last, a standby does
 
 	# The leads arrive there; the intents and what became of them do not.
 	$t->knob($_, 'index_lag_seconds', 8) for qw(lofty fub);
-	$t->fault_for($user, $_, { method => 'GET' }, { type => 'delay', ms => 2000 }, times => -1) for qw(lofty fub);
+	$t->fault_for($user, $_, { method => 'GET' }, { type => 'delay', ms => 8000 }, times => -1) for qw(lofty fub);
 	$t->leads($user, 4);
 	my $queued = $t->queued($user);
 	$t->node->wait_for_catchup($node, 'replay', $t->node->lsn('insert'));

@@ -66,7 +66,7 @@ $t->behaviour('a note is there once, whatever becomes of the reply to it', sub {
 	}
 });
 
-$t->behaviour('a note is there once when the worker dies over it', sub {
+$t->behaviour_across_crashes('a note is there once when the worker dies over it', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 	my $lead = $t->lead($user);
 
@@ -81,7 +81,7 @@ $t->behaviour('a note is there once when the worker dies over it', sub {
 	$t->deconfigure('echosync.request_timeout');
 });
 
-$t->behaviour('a note stays in doubt until it was looked for, whatever else is written first', sub {
+$t->behaviour_across_crashes('a note stays in doubt until it was looked for, whatever else is written first', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 	my $lead = $t->lead($user);
 

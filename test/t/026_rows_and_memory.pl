@@ -162,8 +162,9 @@ $t->behaviour('a link that somebody writes while its lead is created gives way t
 	$t->fault_for($user, 'lofty', { method => 'POST' }, { type => 'delay', ms => 1500 });
 	my $lead = $t->lead($user);
 	$t->wait_for_requests($user, 'lofty', 1, method => 'POST');
-	$t->sql('INSERT INTO crm_lead_links (integration_id, lead_id, source_id, user_id, crm_record_id, matched_by)'
-		  . " SELECT integration_id, lead_id, source_id, user_id, '77', 'phone' FROM crm_sync_queue WHERE integration_id = '$user->{lofty}'");
+	$t->sql('INSERT INTO crm_lead_links (integration_id, lead_id, source_id, user_id, crm_record_id, matched_by, crm_account)'
+		  . " SELECT q.integration_id, q.lead_id, q.source_id, q.user_id, '77', 'phone', split_part(i.crm_account, '/', 1)"
+		  . " FROM crm_sync_queue q JOIN crm_integrations i ON i.id = q.integration_id WHERE i.id = '$user->{lofty}'");
 	$t->drain($user);
 	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'the lead is there once');
 	isnt($t->link_of($user->{lofty}, $lead), '77', 'and linked to what is there');

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use EchosyncFaults;
+use FaultScenarios;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -165,7 +166,7 @@ $t->behaviour('a reply that kills the worker three times makes its lead a dead l
 # the CRMs as such are away.  Long is what outlasts all retries of a lead, and
 # the probes that pause a connection.
 $t->behaviour('an outage that outlasts every retry leaves no dead letter, and what waited drains by itself', sub {
-	my %user = map { ($_ => $t->user(lofty => 1, fub => 1)) } qw(down storm fine);
+	my %user = map { ($_ => $t->user(lofty => 1, fub => $_ eq 'down' ? { delivery => 'events' } : 1)) } qw(down storm fine);
 	my $url = sub { $t->bad_url($_[0], $t->{ports}{ $_[1] }) };
 	my $wait_for_probes = sub {
 		my ($n, @users) = @_;
@@ -178,17 +179,19 @@ $t->behaviour('an outage that outlasts every retry leaves no dead letter, and wh
 
 	$t->configure('echosync.pause_after_failures' => 2, 'echosync.max_retries' => 1);
 	$t->knob($_, 'waiting_grace_ms', 200) for qw(lofty fub);
-	$t->fault_for($user{down}, $_, {}, { type => 'status', status => 503, body => '<html>', content_type => 'text/html' }, times => -1) for qw(lofty fub);
-	$t->fault_for($user{storm}, $_, {}, { type => 'status', status => 429, headers => { 'Retry-After' => '1' } }, times => -1) for qw(lofty fub);
-	$t->leads($user{$_}, 5) for qw(down storm);
+	for my $scenario (scenarios('lasting'))
+	{
+		order_fault($t, $user{ $scenario->{name} }, $_, $scenario) for qw(lofty fub);
+	}
+	$t->leads($user{$_}, 5, notes => 'Note %d') for qw(down storm);
 	for my $n (1 .. 2)
 	{
 		$wait_for_probes->($n, $user{down});
 		my $began = time;
-		$t->lead($user{fine});
+		$t->lead($user{fine}, notes => "Note $n");
 		$t->drain($user{fine});
 		cmp_ok(time - $began, '<', 5, "another tenant's lead is sent at once, $n");
-		$t->leads($user{$_}, 5) for qw(down storm);
+		$t->leads($user{$_}, 5, notes => 'Note %d') for qw(down storm);
 	}
 	is($t->status_of($user{down}, $_), 'paused crm_unreachable', "$LABEL{$_}, 503: paused") for qw(lofty fub);
 	is($t->status_of($user{storm}, $_), 'active', "$LABEL{$_}, 429: active") for qw(lofty fub);
@@ -201,7 +204,7 @@ $t->behaviour('an outage that outlasts every retry leaves no dead letter, and wh
 	for my $away ([ 'https://no-such-host.invalid/v1.0', $url->('fub', 'expired') ], [ $url->('lofty', 'wrong_name'), 'https://no-such-host.invalid/v1' ])
 	{
 		$t->configure('echosync.lofty_api_url' => $away->[0], 'echosync.followupboss_api_url' => $away->[1]);
-		$t->leads($user{$_}, 5) for qw(down storm);
+		$t->leads($user{$_}, 5, notes => 'Note %d') for qw(down storm);
 		$wait_for_probes->(2, @user{qw(down storm)});
 		is($t->status_of($user{down}, $_), 'paused crm_unreachable', "$LABEL{$_}, away: paused") for qw(lofty fub);
 		$t->configure('echosync.lofty_api_url' => $t->lofty_url, 'echosync.followupboss_api_url' => $t->fub_url);
@@ -212,9 +215,12 @@ $t->behaviour('an outage that outlasts every retry leaves no dead letter, and wh
 	{
 		for my $crm (qw(lofty fub))
 		{
-			my $tally = $t->tally($user{$name}, $crm);
+			my @records = $t->records($user{$name}, $crm);
+			my $tally = $t->tally($user{$name}, $crm, @records);
+			my $leads = $name eq 'fine' ? 2 : 25;
 
-			is_deeply($tally, $t->all_once($name eq 'fine' ? 2 : 25), "$name, $LABEL{$crm}: each lead once");
+			is_deeply($tally, $t->all_once($leads), "$name, $LABEL{$crm}: each lead once");
+			is(scalar $t->told_on(@records), $leads, 'each note once, or each event');
 			is(scalar $t->dead_letters($user{$name}, $crm), 0, 'no dead letter');
 			$t->wait_until('it is active', sub { $t->status_of($user{$name}, $crm) eq 'active' });
 			is_deeply([ grep { $_->{status} eq 'failed' } $t->logs($user{$name}, crm => $crm) ], [], 'no lead paid for it');

@@ -267,13 +267,13 @@ $t->behaviour('one worker that is ended is replaced at once, the others go on', 
 	one_owner();
 });
 
-$t->behaviour('a crash of one frees all connections: the next workers take them up again', sub {
+$t->behaviour_across_crashes('a crash of one frees all connections: the next workers take them up again', sub {
 	my @users = map { $t->user(lofty => 1, fub => 1) } 1 .. 6;
 
 	workers(3);
 	$t->configure('echosync.uncertain_wait' => '500ms');
 	$t->knob($_, 'latency_ms', 20) for qw(lofty fub);
-	$t->leads($_, 30) for @users;
+	$t->leads($_, 30, notes => 'Note %d') for @users;
 	$t->wait_until('leads drain', sub { grep { $t->n_records($_, 'lofty') > 3 } @users });
 	$t->kill_worker;
 	$t->wait_until('there are three again', sub { $t->worker_pids == 3 });
@@ -281,7 +281,13 @@ $t->behaviour('a crash of one frees all connections: the next workers take them 
 	for my $user (@users)
 	{
 		$t->drain($user);
-		is_deeply($t->tally($user, $_), $t->all_once(31), "$user->{id}, $LABEL{$_}: each lead once") for qw(lofty fub);
+		for my $crm (qw(lofty fub))
+		{
+			my @records = $t->records($user, $crm);
+
+			is_deeply($t->tally($user, $crm, @records), $t->all_once(31), "$user->{id}, $LABEL{$crm}: each lead once");
+			is(scalar $t->told_on(@records), 30, 'each note once');
+		}
 	}
 	one_owner();
 });

@@ -271,7 +271,7 @@ $t->behaviour('pg_stat_activity says what the worker is doing', sub {
 	$t->wait_for_sql($doing, 'echosync worker|idle|Extension|echosync: waiting for queued leads');
 	$t->fault_for($user, 'fub', {}, { type => 'hang' }, times => -1);
 	$t->lead($user);
-	$t->wait_for_sql($doing, 'echosync worker|active|Extension|echosync: 1 requests under way');
+	$t->wait_for_sql($doing, 'echosync worker|idle|Extension|echosync: 1 requests under way');
 	is($t->sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'echosync worker' AND xact_start IS NOT NULL"), '0', 'and no transaction is open meanwhile');
 	$t->wait_until('it waits for its probe', sub {
 		$t->sql($doing) =~ /^echosync worker\|idle\|Extension\|echosync: waiting for a limit, a retry or a probe until 20/;
