@@ -47,7 +47,7 @@ SELECT queued, skipped FROM echosync_manual_sync(:'lofty', '{}');
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty', ARRAY[NULL]::text[]);
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty', ARRAY[['1'], ['5']]);
 SELECT * FROM taken();
--- A lead that waits already is not queued twice.
+-- A lead that waits already is queued once more: it may be in work, as it was before.
 UPDATE leads SET first_name = 'AA' WHERE id = 1;
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty', ARRAY['1', '5']);
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty');

@@ -20,7 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "db/lead_columns.h"
+#include "db/lead_key.h"
 #include "db/statement.h"
 #include "pg_compat.h"
 #include "worker/shared.h"
@@ -31,27 +31,46 @@ PG_FUNCTION_INFO_V1(echosync_detach_leads);
 #define ROW_TRIGGER "echosync_capture"
 #define STATEMENT_TRIGGER "echosync_capture_end"
 
-static Statement upsert_source = {
-	.sql = "INSERT INTO @schema@.crm_lead_sources AS s (relation, mapping, attached_by)"
-	" VALUES ($1, $2, $3)"
-	" ON CONFLICT (relation) DO UPDATE SET mapping = excluded.mapping,"
-	" attached = true, attached_by = excluded.attached_by, attached_at = pg_catalog.clock_timestamp()"
-	" RETURNING s.id",
+static Statement select_sources = {
+	.sql = "SELECT s.id, s.mapping, s.retired FROM @schema@.crm_lead_sources s WHERE s.relation = $1",
+	.nargs = 1,
+	.argtypes = {REGCLASSOID}
+};
+
+static Statement insert_source = {
+	.sql = "INSERT INTO @schema@.crm_lead_sources AS s (relation, mapping, attached_by, id_type)"
+	" VALUES ($1, $2, $3, $4) RETURNING s.id",
+	.nargs = 4,
+	.argtypes = {REGCLASSOID, JSONBOID, NAMEOID, TEXTOID}
+};
+
+static Statement update_source = {
+	.sql = "UPDATE @schema@.crm_lead_sources SET mapping = $2, attached = true, retired = false,"
+	" attached_by = $3, attached_at = pg_catalog.clock_timestamp() WHERE id = $1",
 	.nargs = 3,
-	.argtypes = {REGCLASSOID, JSONBOID, NAMEOID}
+	.argtypes = {INT4OID, JSONBOID, NAMEOID}
+};
+
+/* Its ids were another column's: what waits of it goes by that one. */
+static Statement retire_source = {
+	.sql = "UPDATE @schema@.crm_lead_sources SET attached = false, retired = true"
+	" WHERE relation = $1 AND NOT retired",
+	.nargs = 1,
+	.argtypes = {REGCLASSOID}
 };
 
 /* Detaching cancels what is queued, but for rows that the worker holds. */
 static Statement delete_source = {
 	.sql = "WITH source AS ("
-	" UPDATE @schema@.crm_lead_sources SET attached = false WHERE relation = $1 AND attached RETURNING id"
+	" UPDATE @schema@.crm_lead_sources SET attached = false WHERE relation = $1 AND (attached OR retired)"
+	" RETURNING id"
 	"), held AS ("
 	" SELECT q.integration_id, q.priority, q.id FROM @schema@.crm_sync_queue q, source"
 	" WHERE q.source_id = source.id FOR UPDATE OF q SKIP LOCKED"
 	"), cancelled AS ("
 	" DELETE FROM @schema@.crm_sync_queue q USING held"
 	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id"
-	") SELECT id FROM source",
+	") SELECT s.id FROM @schema@.crm_lead_sources s JOIN source USING (id) WHERE s.attached",
 	.nargs = 1,
 	.argtypes = {REGCLASSOID}
 };
@@ -123,22 +142,75 @@ create_trigger(const char *name, const char *level, const char *table, int sourc
 	run_ddl(psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION echosync", name, table));
 }
 
-static int
-register_source(Oid relid, Jsonb *mapping)
+static const char *
+id_column(Jsonb *mapping)
 {
-	NameData	role;
-	Datum		values[3];
-	SavedUser	saved;
+	const char *name = lead_columns_from_jsonb(mapping)->names[LEAD_FIELD_ID][0];
+
+	return name != NULL ? name : "";
+}
+
+/*
+ * Which source of the table is it?  Ids of another column are other ids, unless
+ * the column they were of is gone: it has another name, then.  0: a new one.
+ */
+static int
+find_source(Oid relid, const char *column)
+{
+	Datum		value = ObjectIdGetDatum(relid);
+	int			renamed = 0;
 	bool		isnull;
 
+	statement_execute(&select_sources, &value, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int			id = DatumGetInt32(spi_datum(i, 1, &isnull));
+		const char *former = id_column(DatumGetJsonbP(spi_datum(i, 2, &isnull)));
+
+		if (strcmp(former, column) == 0)
+			return id;
+		if (!spi_bool(i, 3) && get_attnum(relid, former) <= 0)
+			renamed = id;
+	}
+	return renamed;
+}
+
+/* As the extension's owner. */
+static int
+store_source(Oid relid, const LeadColumns *columns, Datum mapping, Datum role)
+{
+	const char *column = columns->names[LEAD_FIELD_ID][0];
+	int			id = find_source(relid, column);
+	Datum		values[4] = {ObjectIdGetDatum(relid)};
+	LeadKey		key;
+
+	statement_execute(&retire_source, values, NULL, false, 0);
+	values[1] = mapping;
+	values[2] = role;
+	if (id != 0)
+	{
+		values[0] = Int32GetDatum(id);
+		statement_execute(&update_source, values, NULL, false, 0);
+		return id;
+	}
+	lead_key_init(&key, columns, relid, LEAD_FIELD_ID);
+	values[3] = CStringGetTextDatum(lead_key_type_name(&key));
+	statement_execute(&insert_source, values, NULL, false, 0);
+	return spi_int64(0, 1, 0);
+}
+
+static int
+register_source(Oid relid, const LeadColumns *columns)
+{
+	NameData	role;
+	SavedUser	saved;
+	int			id;
+
 	namestrcpy(&role, GetUserNameFromId(GetUserId(), false));
-	values[0] = ObjectIdGetDatum(relid);
-	values[1] = JsonbPGetDatum(mapping);
-	values[2] = NameGetDatum(&role);
 	db_become_owner(&saved);
-	statement_execute(&upsert_source, values, NULL, false, 0);
+	id = store_source(relid, columns, JsonbPGetDatum(lead_columns_to_jsonb(columns)), NameGetDatum(&role));
 	db_restore_user(&saved);
-	return DatumGetInt32(spi_datum(0, 1, &isnull));
+	return id;
 }
 
 static void
@@ -168,12 +240,14 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 	rel = relation_open(relid, ShareRowExclusiveLock);
 	check_table(rel);
 	columns = lead_columns_recognize(rel, mapping);
+	lead_key_require(rel, columns, LEAD_FIELD_ID);
+	lead_key_require(rel, columns, LEAD_FIELD_USER_ID);
 	relation_close(rel, NoLock);
 	table = lead_table_name(relid); /* outlives SPI's memory */
 
 	SPI_connect();
 	db_use_extension();
-	source_id = register_source(relid, lead_columns_to_jsonb(columns));
+	source_id = register_source(relid, columns);
 	drop_triggers(relid);
 	create_trigger(ROW_TRIGGER, "ROW", table, source_id);
 	create_trigger(STATEMENT_TRIGGER, "STATEMENT", table, source_id);

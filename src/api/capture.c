@@ -47,7 +47,7 @@
 
 #include "api/capture.h"
 #include "api/enqueue.h"
-#include "db/lead_columns.h"
+#include "db/lead_user.h"
 #include "db/queue_find.h"
 #include "config/settings.h"
 #include "crm/phone.h"
@@ -98,6 +98,7 @@ typedef struct CaptureRelation
 	MemoryContext context;
 	CaptureColumn columns[LEAD_FIELD_COUNT][LEAD_COLUMNS_MAX];
 	int			n_columns[LEAD_FIELD_COUNT];
+	LeadKey		user;			/* says whose a row is */
 	Datum		last_user;		/* of the row before, and its text; NULL: none */
 	char	   *last_user_text;
 } CaptureRelation;
@@ -401,6 +402,8 @@ relation_lookup(TriggerData *trigdata, CaptureCall *call)
 	if (columns == NULL)
 		return NULL;
 	resolve_columns(entry, rel, columns);
+	lead_key_init(&entry->user, columns, relid, LEAD_FIELD_USER_ID);
+	entry->user.column = NULL;	/* it goes with the mapping */
 	entry->valid = true;
 	return entry;
 }
@@ -428,7 +431,8 @@ field_text(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, int i)
 /*
  * Text of the row's user.  Rows of one user come together, mostly: the text of
  * the row before is kept.  Not for a row that a cast of another one writes,
- * which would take that one's away.
+ * which would take that one's away, nor one whose value is stored elsewhere and
+ * may be gone when it is compared.
  */
 static char *
 user_text(CaptureRelation *entry, TupleTableSlot *slot)
@@ -443,6 +447,9 @@ user_text(CaptureRelation *entry, TupleTableSlot *slot)
 	value = slot_getattr(slot, column->attnum, &isnull);
 	if (isnull)
 		return NULL;
+	if (column->length == -1 && (VARATT_IS_EXTERNAL(DatumGetPointer(value)) ||
+								 VARATT_IS_COMPRESSED(DatumGetPointer(value))))
+		return field_text(entry, slot, LEAD_FIELD_USER_ID, 0);
 	if (entry->last_user_text != NULL)
 	{
 		if (datum_image_eq(value, entry->last_user, column->by_value, column->length))
@@ -457,6 +464,17 @@ user_text(CaptureRelation *entry, TupleTableSlot *slot)
 	entry->last_user_text = OutputFunctionCall(&column->output, value);
 	MemoryContextSwitchTo(caller);
 	return entry->last_user_text;
+}
+
+/* The connected user whose row it is; NULL: nobody's. */
+static const char *
+row_user(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	const char *text = user_text(entry, slot);
+
+	if (text != NULL && targets_of_user(text)->n == 0)
+		text = lead_user_spelled(&entry->user, text);
+	return text;
 }
 
 static bool
@@ -659,7 +677,7 @@ note_is_wanted(const char *user_id, bool gone)
 static void
 note_lead(CaptureRelation *entry, TupleTableSlot *slot, bool gone)
 {
-	char	   *user_id = user_text(entry, slot);
+	const char *user_id = row_user(entry, slot);
 	char	   *lead_id;
 	LeadFacts	facts = {0};
 	CaptureNote *note;
@@ -705,12 +723,12 @@ note_update(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
 static bool
 row_is_nobodys(TriggerData *trigdata, CaptureRelation *entry)
 {
-	char	   *user_id;
+	const char *user_id;
 
 	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) || rows_in_work > 0 ||
 		!entry->columns[LEAD_FIELD_USER_ID][0].plain)
 		return false;
-	user_id = user_text(entry, trigdata->tg_trigslot);
+	user_id = row_user(entry, trigdata->tg_trigslot);
 	return user_id == NULL || !note_is_wanted(user_id, false);
 }
 
@@ -986,6 +1004,16 @@ capture_call(FmgrInfo *function)
 	return call;
 }
 
+/*
+ * A row that moves to another partition is deleted there and inserted here, one
+ * right after the other: drop_moved must meet both notes.
+ */
+static bool
+may_be_second_half(TriggerData *trigdata)
+{
+	return TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) && notes[n_notes - 1].gone;
+}
+
 Datum
 echosync_capture(PG_FUNCTION_ARGS)
 {
@@ -1007,9 +1035,9 @@ echosync_capture(PG_FUNCTION_ARGS)
 	call = capture_call(fcinfo->flinfo);
 	notes_schema = call->schema;
 	db_use_schema(notes_schema);
-	capture_row(trigdata, call);
-	if (n_notes >= CAPTURE_FLUSH_NOTES)
+	if (n_notes >= CAPTURE_FLUSH_NOTES && !may_be_second_half(trigdata))
 		capture_flush();
+	capture_row(trigdata, call);
 	PG_RETURN_POINTER(NULL);
 }
 

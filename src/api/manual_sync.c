@@ -4,8 +4,8 @@
  *
  * Leads are read through a cursor, as the owner of their table in a
  * security-restricted operation, and queued in batches, so that memory is
- * bounded whatever the number of leads.  A lead that waits already is not
- * queued twice: what waits is kept as eight bytes a lead.
+ * bounded whatever the number of leads.  A lead that waits already is queued once
+ * more: it may be in work, as it was before.  The worker makes one call of both.
  */
 #include "postgres.h"
 
@@ -27,7 +27,6 @@
 #include "api/identity.h"
 #include "config/settings.h"
 #include "db/lead_sources.h"
-#include "db/queue_find.h"
 #include "worker/backlog.h"
 #include "worker/shared.h"
 
@@ -56,23 +55,15 @@ static Statement update_run = {
 	.argtypes = {INT8OID, INT8OID, INT8OID}
 };
 
-/* Leads that wait, by the hash of source and id; sorted once all are there. */
-typedef struct Waiting
-{
-	uint64	   *hashes;
-	int64		n;
-	int64		capacity;
-} Waiting;
-
 typedef struct ManualRun
 {
 	Target		target;
 	bool		active;			/* is its connection? */
 	Enqueue    *enqueue;
-	ArrayType  *lead_ids;		/* NULL: all */
-	LeadSet    *asked;			/* the same as a set */
-	HTAB	   *found;			/* of the asked-for ids; NULL without any */
-	Waiting		waiting;
+	char	  **lead_ids;		/* asked for; NULL: all */
+	int			n_lead_ids;
+	bool	   *found;			/* of these, a lead of the caller's */
+	HTAB	   *queued;			/* of leads met, if some are asked for */
 	int64		n_skipped;
 } ManualRun;
 
@@ -84,104 +75,45 @@ load_target(ManualRun *run, Datum id)
 	run->active = strcmp(spi_text(0, 5), "active") == 0;
 }
 
-static uint64
-waiting_hash(const char *lead_id, int len, int source_id)
-{
-	return hash_bytes_extended((const unsigned char *) lead_id, len, source_id);
-}
-
-static void
-note_waiting(const QueueFound *row, void *arg)
-{
-	Waiting    *waiting = arg;
-
-	if (waiting->n == waiting->capacity)
-	{
-		waiting->capacity *= 2;
-		waiting->hashes = repalloc_huge(waiting->hashes, waiting->capacity * sizeof(uint64));
-	}
-	waiting->hashes[waiting->n++] = waiting_hash(row->lead_id, row->lead_id_len, row->source_id);
-}
-
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint64		one = *(const uint64 *) a;
-	uint64		other = *(const uint64 *) b;
-
-	return one < other ? -1 : one > other;
-}
-
-/* Which leads wait already, of those that are asked for? */
-static void
-find_waiting(ManualRun *run)
-{
-	Waiting    *waiting = &run->waiting;
-
-	waiting->capacity = 64;
-	waiting->hashes = palloc(waiting->capacity * sizeof(uint64));
-	queue_find_all((pg_uuid_t *) run->target.id, run->asked, note_waiting, waiting);
-	qsort(waiting->hashes, waiting->n, sizeof(uint64), compare_hashes);
-}
-
+/* Two of the ids may be one lead, in two spellings. */
 static bool
-lead_waits(const ManualRun *run, const char *lead_id, int source_id)
+is_new(ManualRun *run, const char *lead_id, int source_id)
 {
-	const Waiting *waiting = &run->waiting;
-	uint64		hash = waiting_hash(lead_id, strlen(lead_id), source_id);
+	uint64		hash = hash_bytes_extended((const unsigned char *) lead_id, strlen(lead_id), source_id);
+	bool		found = false;
 
-	return bsearch(&hash, waiting->hashes, waiting->n, sizeof(uint64), compare_hashes) != NULL;
+	if (run->queued != NULL)
+		(void) hash_search(run->queued, &hash, HASH_ENTER, &found);
+	return !found;
 }
 
+/* Queue one batch of rows. */
 static void
-mark_found(ManualRun *run, const char *lead_id)
+queue_batch(ManualRun *run, const LeadSource *source, List *rows)
 {
-	uint64		hash = DatumGetUInt64(hash_any_extended((const unsigned char *) lead_id,
-														strlen(lead_id), 0));
-
-	if (run->found != NULL)
-		(void) hash_search(run->found, &hash, HASH_ENTER, NULL);
-}
-
-/* Queue one batch that the cursor has fetched into SPI_tuptable. */
-static void
-queue_batch(ManualRun *run, const LeadSource *source, SPITupleTable *rows, uint64 n)
-{
-	char	  **lead_ids = palloc(n * sizeof(char *));
-	LeadFacts  *facts = palloc(n * sizeof(LeadFacts));
-	int			kept = 0;
 	int			n_long = 0;
+	ListCell   *lc;
 
-	for (uint64 i = 0; i < n; i++)
+	foreach(lc, rows)
 	{
-		bool		isnull;
-		Datum		object = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull);
-		char	   *lead_id = SPI_getvalue(rows->vals[i], rows->tupdesc, 1);
+		const LeadRow *row = lfirst(lc);
+		LeadFacts	facts = lead_facts(row->lead);
 
-		if (lead_id == NULL)
+		if (row->asked >= 0)
+			run->found[row->asked] = true;
+		if (!is_new(run, row->id, source->id))
 			continue;
-		mark_found(run, lead_id);
-		if (!lead_id_fits(lead_id))
-		{
-			run->n_skipped++;
+		if (!lead_id_fits(row->id))
 			n_long++;
+		else if (enqueue_lead(run->enqueue, &run->target, row->id, source->id, &facts, (Datum) 0) == REFUSAL_NONE)
 			continue;
-		}
-		lead_ids[kept] = lead_id;
-		facts[kept++] = lead_facts(lead_from_jsonb(DatumGetJsonbP(object)));
+		run->n_skipped++;
 	}
 	if (n_long > 0)
 		ereport(WARNING,
 				(errmsg_plural("%d lead was skipped: its id is longer than %d bytes",
 							   "%d leads were skipped: their ids are longer than %d bytes",
 							   n_long, n_long, LEAD_ID_MAX)));
-	for (int i = 0; i < kept; i++)
-	{
-		if (lead_waits(run, lead_ids[i], source->id) ||
-			enqueue_lead(run->enqueue, &run->target, lead_ids[i], source->id,
-						 &facts[i], (Datum) 0) != REFUSAL_NONE)
-			run->n_skipped++;
-	}
 	enqueue_write(run->enqueue);
 }
 
@@ -190,31 +122,26 @@ static void
 queue_source(const LeadSource *source, void *arg)
 {
 	ManualRun  *run = arg;
-	Portal		portal = lead_source_open(source, run->target.user_id, run->lead_ids);
+	LeadCursor *cursor = lead_source_open(source, run->target.user_id, run->lead_ids, run->n_lead_ids);
 	MemoryContext batch_context = AllocSetContextCreate(CurrentMemoryContext,
 														"echosync manual batch",
 														ALLOCSET_DEFAULT_SIZES);
 
 	for (;;)
 	{
-		SPITupleTable *rows;
-		MemoryContext caller;
-		uint64		n;
+		MemoryContext caller = MemoryContextSwitchTo(batch_context);
+		List	   *rows;
 
 		CHECK_FOR_INTERRUPTS();
-		lead_source_fetch(source, portal, MANUAL_BATCH);
-		rows = SPI_tuptable;
-		n = SPI_processed;
-		if (n == 0)
-			break;
-		caller = MemoryContextSwitchTo(batch_context);
+		rows = lead_source_fetch(cursor, MANUAL_BATCH);
 		enqueue_restart(run->enqueue);
-		queue_batch(run, source, rows, n);
+		queue_batch(run, source, rows);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(batch_context);
-		SPI_freetuptable(rows);
+		if (cursor->ended)
+			break;
 	}
-	SPI_cursor_close(portal);
+	lead_source_close(cursor);
 	MemoryContextDelete(batch_context);
 }
 
@@ -235,33 +162,18 @@ try_source(ManualRun *run, const LeadSource *source)
 static void
 refuse_missing(ManualRun *run)
 {
-	Datum	   *ids;
-	bool	   *nulls;
-	int			n;
-
-	if (run->lead_ids == NULL)
-		return;
 	enqueue_restart(run->enqueue);
-	deconstruct_array(run->lead_ids, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &n);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < run->n_lead_ids; i++)
 	{
-		char	   *id;
-		uint64		hash;
-
-		if (nulls[i])
+		if (run->found[i] || !is_new(run, run->lead_ids[i], 0))	/* a repeated id counts once */
 			continue;
-		id = TextDatumGetCString(ids[i]);
-		hash = DatumGetUInt64(hash_any_extended((unsigned char *) id, strlen(id), 0));
-		if (hash_search(run->found, &hash, HASH_FIND, NULL) != NULL)
-			continue;
-		mark_found(run, id);	/* a repeated id counts once */
-		enqueue_refuse(run->enqueue, &run->target, id, REFUSAL_LEAD_DELETED);
+		enqueue_refuse(run->enqueue, &run->target, run->lead_ids[i], REFUSAL_LEAD_DELETED);
 		run->n_skipped++;
 	}
 	enqueue_write(run->enqueue);
 }
 
-/* What is asked for, as a set and to be ticked off. */
+/* What is asked for, to be ticked off. */
 static void
 take_asked(ManualRun *run, ArrayType *lead_ids)
 {
@@ -273,11 +185,10 @@ take_asked(ManualRun *run, ArrayType *lead_ids)
 	control.keysize = sizeof(uint64);
 	control.entrysize = sizeof(uint64);
 	control.hcxt = CurrentMemoryContext;
-	run->lead_ids = lead_ids;
-	run->found = hash_create("echosync found", 256, &control,
-							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	run->asked = lead_set_make();
+	run->queued = hash_create("echosync queued", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	deconstruct_array(lead_ids, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &n);
+	run->lead_ids = palloc(sizeof(char *) * (n + 1));
+	run->found = palloc0(n + 1);
 	for (int i = 0; i < n; i++)
 	{
 		char	   *id;
@@ -286,7 +197,7 @@ take_asked(ManualRun *run, ArrayType *lead_ids)
 			continue;
 		id = TextDatumGetCString(ids[i]);
 		lead_id_require(id);
-		lead_set_add(run->asked, id);
+		run->lead_ids[run->n_lead_ids++] = id;
 	}
 }
 
@@ -374,7 +285,6 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 	load_target(&run, PG_GETARG_DATUM(0));
 	if (!PG_ARGISNULL(1))
 		take_asked(&run, PG_GETARG_ARRAYTYPE_P(1));
-	find_waiting(&run);
 	run.enqueue = enqueue_begin("manual", run.lead_ids == NULL ? 1 : 0,
 								start_run(&run.target));
 	foreach(lc, lead_sources_load())

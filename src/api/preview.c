@@ -29,6 +29,7 @@
 #include "config/settings.h"
 #include "crm/crm.h"
 #include "crm/json.h"
+#include "crm/record.h"
 #include "db/lead_sources.h"
 #include "db/link.h"
 #include "db/queue_find.h"
@@ -115,7 +116,7 @@ load_connection(CrmConnection *connection, Datum id, char **user_id, char **acco
 typedef struct Wanted
 {
 	char	   *user_id;
-	ArrayType  *lead_ids;
+	char	   *lead_id;
 	CrmLead    *lead;
 } Wanted;
 
@@ -123,13 +124,16 @@ static void
 read_source(const LeadSource *source, void *arg)
 {
 	Wanted	   *wanted = arg;
-	Portal		portal = lead_source_open(source, wanted->user_id, wanted->lead_ids);
-	bool		isnull;
+	LeadCursor *cursor = lead_source_open(source, wanted->user_id, &wanted->lead_id, 1);
+	List	   *rows;
 
-	lead_source_fetch(source, portal, 1);
-	if (SPI_processed == 1)
-		wanted->lead = lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
-	SPI_cursor_close(portal);
+	do
+	{
+		rows = lead_source_fetch(cursor, 1);
+		if (rows != NIL)
+			wanted->lead = ((LeadRow *) linitial(rows))->lead;
+	} while (rows == NIL && !cursor->ended);
+	lead_source_close(cursor);
 }
 
 static void
@@ -159,24 +163,21 @@ load_snapshot(Datum id, const char *lead_id)
 	return SPI_processed == 0 ? NULL : lead_from_jsonb(DatumGetJsonbP(spi_datum(0, 1, &isnull)));
 }
 
+/* Its table; NULL: the lead is a snapshot. */
 static CrmLead *
-load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
+load_lead(Datum id, char *user_id, const char *lead_id, const LeadSource **source)
 {
-	Wanted		wanted = {.user_id = user_id};
+	Wanted		wanted = {.user_id = user_id, .lead_id = unconstify(char *, lead_id)};
 	ListCell   *lc;
 
-	wanted.lead_ids = construct_array((Datum[]) {CStringGetTextDatum(lead_id)}, 1,
-									  TEXTOID, -1, false, TYPALIGN_INT);
 	foreach(lc, lead_sources_load())
 	{
-		LeadSource *source = lfirst(lc);
-
-		*source_id = source->id;
+		*source = lfirst(lc);
 		wanted.lead = NULL;
-		if (lead_source_try(source, read_source, &wanted) && wanted.lead != NULL)
+		if (lead_source_try(*source, read_source, &wanted) && wanted.lead != NULL)
 			return wanted.lead;
 	}
-	*source_id = 0;
+	*source = NULL;
 	wanted.lead = load_snapshot(id, lead_id);
 	if (wanted.lead == NULL)
 		ereport(ERROR,
@@ -187,7 +188,7 @@ load_lead(Datum id, char *user_id, const char *lead_id, int *source_id)
 }
 
 static void
-load_link(CrmSession *session, Datum id, const char *lead_id, int source_id, const char *account)
+load_link_of(CrmSession *session, Datum id, const char *lead_id, int source_id, const char *account)
 {
 	Datum		values[4];
 	char		nulls[5] = "    ";
@@ -200,6 +201,25 @@ load_link(CrmSession *session, Datum id, const char *lead_id, int source_id, con
 	statement_execute(&select_link, values, nulls, true, 1);
 	if (SPI_processed == 1)
 		link_from_row(0, 1, &session->link);
+}
+
+/* As the worker does: by the text that the table has, else in another spelling. */
+static void
+load_link(CrmSession *session, Datum id, const char *lead_id, const LeadSource *source, const char *account)
+{
+	char	   *spelled;
+
+	if (source == NULL)
+	{
+		load_link_of(session, id, lead_id, 0, account);
+		return;
+	}
+	load_link_of(session, id, session->lead->id, source->id, account);
+	if (session->link.record_id == NULL &&
+		(spelled = lead_source_spelled_link(source, DatumGetUUIDP(id), session->lead->id)) != NULL)
+		load_link_of(session, id, spelled, source->id, account);
+	if (record_is_of_another(&session->link, session->lead, session->connection->settings))
+		memset(&session->link, 0, sizeof(session->link));
 }
 
 /* How a linked lead came to its record, for people. */
@@ -372,7 +392,7 @@ echosync_preview(PG_FUNCTION_ARGS)
 	char	   *user_id;
 	char	   *account;
 	char	   *lead_id;
-	int			source_id;
+	const LeadSource *source;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -387,8 +407,8 @@ echosync_preview(PG_FUNCTION_ARGS)
 	session.task = CRM_TASK_SYNC;
 	session.connection = &connection;
 	session.now = GetCurrentTimestamp();
-	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id, &source_id);
-	load_link(&session, PG_GETARG_DATUM(0), lead_id, source_id, account);
+	session.lead = load_lead(PG_GETARG_DATUM(0), user_id, lead_id, &source);
+	load_link(&session, PG_GETARG_DATUM(0), lead_id, source, account);
 	run_session((ReturnSetInfo *) fcinfo->resultinfo, &session, PG_GETARG_DATUM(0), account);
 	SPI_finish();
 	return (Datum) 0;

@@ -4,8 +4,9 @@
  *
  * The caller proves itself by the header x-webhook-secret, as PostgREST hands
  * it over in request.headers, and needs no user id: the body names the user.
- * A lead that is in an attached table is queued by reference like any other;
- * one that is not is queued with its snapshot, which goes with the row.
+ * Leads are queued with what was sent of them, their snapshots, which go with
+ * their rows.  No table is read here: the worker asks the attached tables, when it
+ * sends, and what one of them has counts instead (worker/read_leads.c).
  */
 #include "postgres.h"
 
@@ -38,14 +39,7 @@ typedef struct WebhookLead
 	char	   *id;
 	Jsonb	   *object;
 	CrmLead    *lead;
-	int			source_id;		/* of the table that it is in; 0: none */
 } WebhookLead;
-
-typedef struct WebhookBody
-{
-	char	   *user_id;
-	List	   *leads;
-} WebhookBody;
 
 /* Digests are compared, so that neither length nor content shows in time. */
 static bool
@@ -153,55 +147,10 @@ read_body(Jsonb *body, char **user_id)
 	return leads;
 }
 
-static ArrayType *
-ids_of(List *leads)
-{
-	Datum	   *ids = palloc(sizeof(Datum) * list_length(leads));
-	ListCell   *lc;
-
-	foreach(lc, leads)
-		ids[foreach_current_index(lc)] = CStringGetTextDatum(((WebhookLead *) lfirst(lc))->id);
-	return construct_array(ids, list_length(leads), TEXTOID, -1, false, TYPALIGN_INT);
-}
-
-/* The row as it stands is what counts, not what was sent. */
-static void
-take_from_table(List *leads, const LeadSource *source)
-{
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *id = spi_text(i, 1);
-		bool		isnull;
-		Datum		object = spi_datum(i, 2, &isnull);
-		ListCell   *lc;
-
-		foreach(lc, leads)
-		{
-			WebhookLead *lead = lfirst(lc);
-
-			if (id == NULL || strcmp(lead->id, id) != 0)
-				continue;
-			lead->source_id = source->id;
-			lead->lead = lead_from_jsonb(DatumGetJsonbP(object));
-		}
-	}
-}
-
-static void
-read_source(const LeadSource *source, void *arg)
-{
-	WebhookBody *body = arg;
-	Portal		portal = lead_source_open(source, body->user_id, ids_of(body->leads));
-
-	lead_source_fetch(source, portal, list_length(body->leads));
-	take_from_table(body->leads, source);
-	SPI_cursor_close(portal);
-}
-
 /*
- * A lead that is in no table is queued whatever the rule says: the newest word
- * of it counts, and the worker refuses by it what older ones would still send.
- * The answer tells what the rule says now.
+ * The lead is queued whatever the rule says of it: the newest word of it counts,
+ * and the worker refuses by it what older ones would still send.  The answer tells
+ * what the rule says of what was sent.
  */
 static void
 queue_snapshot(Enqueue *enqueue, const Target *target, const WebhookLead *lead, const LeadFacts *facts)
@@ -228,23 +177,40 @@ queue_leads(Enqueue *enqueue, List *leads, const char *user_id)
 		{
 			const Target *target = &list->targets[i];
 
-			if (!target->settings->auto_sync)
-				continue;
-			if (lead->source_id == 0)
+			if (target->settings->auto_sync)
 				queue_snapshot(enqueue, target, lead, &facts);
-			else
-				(void) enqueue_lead(enqueue, target, lead->id, lead->source_id, &facts, (Datum) 0);
 		}
 	}
 	enqueue_write(enqueue);
 }
 
+/*
+ * The connected user that the body names: by exactly this text, or as some
+ * attached table understands it.
+ */
+static const char *
+find_user(const char *user_id)
+{
+	ListCell   *lc;
+
+	if (targets_of_user(user_id)->n > 0)
+		return user_id;
+	foreach(lc, lead_sources_load())
+	{
+		const char *meant = lead_source_user(lfirst(lc), user_id);
+
+		if (meant != NULL && targets_of_user(meant)->n > 0)
+			return meant;
+	}
+	return user_id;
+}
+
 static Datum
 lead_created_hidden(FunctionCallInfo fcinfo)
 {
-	WebhookBody body = {NULL, NIL};
+	char	   *user_id = NULL;
+	List	   *leads;
 	Enqueue    *enqueue;
-	ListCell   *lc;
 	int64		queued,
 				refused;
 
@@ -257,14 +223,12 @@ lead_created_hidden(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the body must not be null")));
-	body.leads = read_body(PG_GETARG_JSONB_P(0), &body.user_id);
+	leads = read_body(PG_GETARG_JSONB_P(0), &user_id);
 
 	SPI_connect();
 	db_use_extension();
-	foreach(lc, lead_sources_load())
-		(void) lead_source_try(lfirst(lc), read_source, &body);
 	enqueue = enqueue_begin("webhook", 0, 0);
-	queue_leads(enqueue, body.leads, body.user_id);
+	queue_leads(enqueue, leads, find_user(user_id));
 	queued = enqueue->n_queued;
 	refused = enqueue->n_refused;
 	SPI_finish();

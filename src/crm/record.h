@@ -123,6 +123,14 @@ extern bool record_since_queued(const CrmSession *session, const char *created,
  */
 extern void record_link(CrmSession *session, char *record_id, CrmMatch match);
 
+/*
+ * Is the lead another person than the one whom the link is of?  It has a phone
+ * number or an e-mail, and none of the phone, the e-mail and the name that was
+ * written down.  Who lost all of them may still be the same.
+ */
+extern bool record_is_of_another(const CrmLink *link, const CrmLead *lead,
+								 const IntegrationSettings *settings);
+
 /* The record is gone, and a search has found no other. */
 extern void record_unlink(CrmSession *session);
 

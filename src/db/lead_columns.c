@@ -1,25 +1,17 @@
 /*
  * lead_columns.c
  *		Which columns of an application's table are which fields of a lead:
- *		recognition, the stored mapping, and the SQL that reads by it.
- *
- * The SQL made here runs as the table's owner in a security-restricted
- * operation: types, casts and operators of the table may be anybody's.
+ *		recognition, and the stored mapping.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_operator.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
-#include "utils/typcache.h"
 
 #include "db/lead_columns.h"
 #include "crm/json.h"
@@ -257,26 +249,6 @@ lead_table_name(Oid relation)
 	return quote_qualified_identifier(schema, name);
 }
 
-/*
- * A column as the worker wants to read it.  Texts are cut: a lead whose note
- * is a hundred megabytes must not hold up everybody else's.  Ids are whole,
- * for they must find their row again.
- */
-static char *
-column_expression(LeadField field, const char *name, Oid relation)
-{
-	AttrNumber	attnum = get_attnum(relation, name);
-	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
-	char		category = TYPCATEGORY_INVALID;
-	bool		preferred;
-
-	if (OidIsValid(type))
-		get_type_category_preferred(type, &category, &preferred);
-	if (category != TYPCATEGORY_STRING || field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID)
-		return psprintf("t.%s", quote_identifier(name));
-	return psprintf("pg_catalog.left(t.%s::pg_catalog.text, %d)", quote_identifier(name), LEAD_TEXT_MAX);
-}
-
 bool
 lead_table_owner(Oid relation, Oid *owner)
 {
@@ -287,116 +259,4 @@ lead_table_owner(Oid relation, Oid *owner)
 	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return true;
-}
-
-char *
-lead_columns_select(const LeadColumns *columns, Oid relation)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT t.%s::pg_catalog.text, pg_catalog.jsonb_build_object(",
-					 quote_identifier(columns->names[LEAD_FIELD_ID][0]));
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
-	{
-		if (columns->n[field] == 0)
-			continue;
-		appendStringInfo(&sql, "%s'%s', ", field > 0 ? ", " : "", lead_field_names[field]);
-		if (columns->n[field] == 1)
-			appendStringInfoString(&sql, column_expression(field, columns->names[field][0], relation));
-		else
-		{
-			appendStringInfoString(&sql, "pg_catalog.jsonb_build_array(");
-			for (int i = 0; i < columns->n[field]; i++)
-				appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
-								 column_expression(field, columns->names[field][i], relation));
-			appendStringInfoChar(&sql, ')');
-		}
-	}
-	appendStringInfo(&sql, ") FROM %s t", lead_table_name(relation));
-	return sql.data;
-}
-
-static char *
-operator_namespace_name(Oid operator)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Oid			schema;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
-	schema = ((Form_pg_operator) GETSTRUCT(tuple))->oprnamespace;
-	ReleaseSysCache(tuple);
-	return get_namespace_name(schema);
-}
-
-static Oid
-column_type(const LeadColumns *columns, Oid relation, LeadField field)
-{
-	const char *column = columns->names[field][0];
-	AttrNumber	attnum = get_attnum(relation, column);
-	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
-
-	if (!OidIsValid(type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of an attached table no longer exists", column),
-				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
-	return type;
-}
-
-bool
-lead_columns_fits(const LeadColumns *columns, Oid relation, LeadField field, char *text)
-{
-	Oid			type = column_type(columns, relation, field);
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool fits = true;
-	Oid			input,
-				parameter;
-
-	getTypeInputInfo(type, &input, &parameter);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		(void) OidInputFunctionCall(input, text, parameter, -1);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
-			ReThrowError(error);
-		FreeErrorData(error);
-		fits = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	return fits;
-}
-
-char *
-lead_columns_match(const LeadColumns *columns, Oid relation, LeadField field, int parameter,
-				   bool as_text)
-{
-	const char *column = columns->names[field][0];
-	Oid			type = column_type(columns, relation, field);
-	TypeCacheEntry *entry;
-	char	   *operator_schema;
-
-	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR);
-	if (as_text || !OidIsValid(entry->eq_opr) || type == VARCHAROID)
-		return psprintf("t.%s::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($%d)",
-						quote_identifier(column), parameter);
-	operator_schema = operator_namespace_name(entry->eq_opr);
-	return psprintf("t.%s OPERATOR(%s.%s) ANY ($%d::%s[])",
-					quote_identifier(column), quote_identifier(operator_schema),
-					get_opname(entry->eq_opr), parameter, format_type_be_qualified(type));
 }

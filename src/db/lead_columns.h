@@ -29,31 +29,10 @@ extern LeadColumns *lead_columns_recognize(Relation rel, Jsonb *mapping);
 extern Jsonb *lead_columns_to_jsonb(const LeadColumns *columns);
 extern LeadColumns *lead_columns_from_jsonb(Jsonb *mapping);
 
-/*
- * SQL that reads leads of a table as (id text, lead jsonb), the jsonb keyed by
- * field.  condition NULL or appended after WHERE.
- */
-extern char *lead_columns_select(const LeadColumns *columns, Oid relation);
-
 /* Quoted name of the table, schema-qualified. */
 extern char *lead_table_name(Oid relation);
 
 /* Its owner, as whom it is read; false when there is no such table. */
 extern bool lead_table_owner(Oid relation, Oid *owner);
-
-/*
- * "<id column> = ANY ($n)" with the parameter, a text[], cast to the column's
- * type, so that an index serves, or as_text the column to text; and the same
- * for the user's column.
- */
-extern char *lead_columns_match(const LeadColumns *columns, Oid relation,
-								LeadField field, int parameter, bool as_text);
-
-/*
- * Is the text a value of the column's type, as lead_columns_match casts it?  The
- * type's input function runs with the rights of the moment, in a subtransaction.
- */
-extern bool lead_columns_fits(const LeadColumns *columns, Oid relation,
-							  LeadField field, char *text);
 
 #endif							/* ECHOSYNC_LEAD_COLUMNS_H */

@@ -10,19 +10,18 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "storage/lmgr.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 
 #include "db/lead_sources.h"
+#include "db/lead_user.h"
+#include "db/link_spelling.h"
 #include "db/statement.h"
+#include "db/subtransaction.h"
 
 static Statement select_sources = {
-	.sql = "SELECT id, relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE attached ORDER BY id",
+	.sql = "SELECT id, relation::pg_catalog.oid, mapping, id_type FROM @schema@.crm_lead_sources WHERE attached ORDER BY id",
 	.nargs = 0
 };
 
@@ -40,6 +39,7 @@ lead_sources_load(void)
 		source->id = DatumGetInt32(spi_datum(i, 1, &isnull));
 		source->relation = DatumGetObjectId(spi_datum(i, 2, &isnull));
 		source->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(i, 3, &isnull)));
+		source->id_type = spi_text(i, 4);
 		if (get_rel_name(source->relation) != NULL)
 			sources = lappend(sources, source);
 	}
@@ -61,94 +61,100 @@ become_reader(const LeadSource *source, SavedUser *saved)
 	db_hide_settings();
 }
 
-static Portal
-open_cursor(const LeadSource *source, const char *user_id, ArrayType *lead_ids, bool as_text)
+/* For lead_source_user. */
+typedef struct Meant
 {
-	StringInfoData sql;
-	Oid			types[2] = {TEXTARRAYOID, TEXTARRAYOID};
-	Datum		values[2];
+	const LeadSource *source;
+	const char *text;
+	const char *user_id;
+} Meant;
+
+static void
+meant_body(void *arg)
+{
+	Meant	   *meant = arg;
 	SavedUser	saved;
-	Portal		portal;
-	int			n = 1;
+	LeadKey		key;
 
-	LockRelationOid(source->relation, AccessShareLock);
-	become_reader(source, &saved);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "%s WHERE %s",
-					 lead_columns_select(source->columns, source->relation),
-					 lead_columns_match(source->columns, source->relation,
-										LEAD_FIELD_USER_ID, 1, as_text));
-	values[0] = PointerGetDatum(construct_array((Datum[]) {CStringGetTextDatum(user_id)},
-												1, TEXTOID, -1, false, TYPALIGN_INT));
-	if (lead_ids != NULL)
-	{
-		appendStringInfo(&sql, " AND %s",
-						 lead_columns_match(source->columns, source->relation,
-											LEAD_FIELD_ID, 2, as_text));
-		values[1] = PointerGetDatum(lead_ids);
-		n = 2;
-	}
-	portal = SPI_cursor_open_with_args(NULL, sql.data, n, types, values, NULL, false,
-									   CURSOR_OPT_NO_SCROLL);
+	become_reader(meant->source, &saved);
+	lead_key_init(&key, meant->source->columns, meant->source->relation, LEAD_FIELD_USER_ID);
+	meant->user_id = lead_user_meant(&key, meant->text);
 	db_restore_user(&saved);
-	return portal;
 }
 
-/*
- * Did the caller cancel, or its time run out?  Functions of the table's owner
- * can raise the same SQLSTATE.
- */
-static bool
-error_is_cancellation(const ErrorData *error)
+const char *
+lead_source_user(const LeadSource *source, const char *text)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
-		error->funcname != NULL && strcmp(error->funcname, "ProcessInterrupts") == 0;
+	Meant		meant = {source, text, NULL};
+
+	return run_in_subtransaction(meant_body, &meant, false) == 0 ? meant.user_id : NULL;
 }
 
-/* Run body in a subtransaction; the SQLSTATE that it failed with, 0 if not. */
-static int
-run_in_subtransaction(const LeadSource *source, LeadSourceBody body, void *arg)
+void
+lead_source_same_ids(const LeadSource *source, char **ids, int n_ids,
+					 char **asked, int n_asked, bool *is_asked)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	const char *statement = debug_query_string;
-	volatile int code = 0;
+	Datum	   *values = palloc(sizeof(Datum) * (n_ids + 1));
+	bool	   *fits = palloc(n_ids + 1);
+	LeadKeySet *set;
+	SavedUser	saved;
+	LeadKey		key;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	debug_query_string = NULL;
-	PG_TRY();
+	become_reader(source, &saved);
+	lead_key_init(&key, source->columns, source->relation, LEAD_FIELD_ID);
+	set = lead_key_set_make(&key);
+	for (int i = 0; i < n_asked; i++)
+		lead_key_set_add(set, asked[i], asked[i]);
+	lead_keys_parse(&key, ids, n_ids, values, fits);
+	for (int i = 0; i < n_ids; i++)
 	{
-		body(source, arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+		int			next = -1;
 
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		debug_query_string = statement;
-		if (error_is_cancellation(error))
-			ReThrowError(error);
-		code = error->sqlerrcode;
-		FreeErrorData(error);
+		is_asked[i] |= fits[i] && lead_key_set_find(set, values[i], &next) != NULL;
 	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
-	debug_query_string = statement;
-	return code;
+	db_restore_user(&saved);
+}
+
+static void
+note_spelled(const char *lead_id, const char *spelled, void *arg)
+{
+	*(char **) arg = pstrdup(spelled);
+}
+
+char *
+lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration, char *lead_id)
+{
+	char	   *spelled = NULL;
+	LeadKey		key;
+	Oid			owner;
+
+	lead_key_init(&key, source->columns, source->relation, LEAD_FIELD_ID);
+	if (lead_key_may_be_respelled(&key, source->id_type) && lead_table_owner(source->relation, &owner))
+		links_find_spelled(integration, source->id, &key, owner, list_make1(lead_id), note_spelled, &spelled);
+	return spelled;
+}
+
+/* For lead_source_try. */
+typedef struct Attempt
+{
+	const LeadSource *source;
+	LeadSourceBody body;
+	void	   *arg;
+} Attempt;
+
+static void
+attempt_body(void *arg)
+{
+	Attempt    *attempt = arg;
+
+	attempt->body(attempt->source, attempt->arg);
 }
 
 bool
 lead_source_try(const LeadSource *source, LeadSourceBody body, void *arg)
 {
-	int			code = run_in_subtransaction(source, body, arg);
+	Attempt		attempt = {source, body, arg};
+	int			code = run_in_subtransaction(attempt_body, &attempt, false);
 
 	if (code != 0)
 		ereport(WARNING,
@@ -157,44 +163,66 @@ lead_source_try(const LeadSource *source, LeadSourceBody body, void *arg)
 	return code == 0;
 }
 
-typedef struct Probe
+LeadCursor *
+lead_source_open(const LeadSource *source, const char *user_id, char **ids, int n_ids)
 {
-	const char *user_id;
-	ArrayType  *lead_ids;
-} Probe;
+	LeadCursor *cursor = palloc0(sizeof(LeadCursor));
+	int			n = ids != NULL ? n_ids : 1;
+	char	  **users = palloc(sizeof(char *) * (n + 1));
+	SavedUser	saved;
 
-static void
-probe_body(const LeadSource *source, void *arg)
-{
-	Probe	   *probe = arg;
-	Portal		portal = open_cursor(source, probe->user_id, probe->lead_ids, false);
-
-	lead_source_fetch(source, portal, 1);
-	SPI_cursor_close(portal);
+	for (int i = 0; i < n; i++)
+		users[i] = unconstify(char *, user_id);
+	cursor->source = source;
+	cursor->user_id = user_id;
+	LockRelationOid(source->relation, AccessShareLock);
+	become_reader(source, &saved);
+	lead_query(&cursor->query, source->columns, source->relation, users, ids, n);
+	if (cursor->query.n > 0)
+		cursor->portal = SPI_cursor_open_with_args(NULL, cursor->query.sql, cursor->query.nargs,
+												   cursor->query.types, cursor->query.values, NULL,
+												   false, CURSOR_OPT_NO_SCROLL);
+	db_restore_user(&saved);
+	return cursor;
 }
 
-/* Do the ids fit the types of the table's columns?  (A bigint has no "abc".) */
-static bool
-ids_fit(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
+List *
+lead_source_fetch(LeadCursor *cursor, long count)
 {
-	Probe		probe = {user_id, lead_ids};
-	int			code = run_in_subtransaction(source, probe_body, &probe);
+	List	   *rows = NIL;
+	SavedUser	saved;
 
-	return code == 0 || ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION;
-}
+	cursor->ended = true;
+	if (cursor->portal == NULL)
+		return NIL;
+	become_reader(cursor->source, &saved);
+	SPI_cursor_fetch(cursor->portal, true, count);
+	cursor->ended = SPI_processed == 0;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64		number = spi_int64(i, LEAD_ROW_NUMBER, 0);
+		LeadRow    *row;
+		bool		isnull;
 
-Portal
-lead_source_open(const LeadSource *source, const char *user_id, ArrayType *lead_ids)
-{
-	return open_cursor(source, user_id, lead_ids, !ids_fit(source, user_id, lead_ids));
+		if (spi_text(i, LEAD_ROW_ID) == NULL ||
+			!lead_query_is_of(&cursor->query, spi_text(i, LEAD_ROW_USER), cursor->user_id))
+			continue;
+		row = palloc0(sizeof(LeadRow));
+		row->asked = number > 0 ? cursor->query.asked[number - 1] : -1;
+		row->id = spi_text(i, LEAD_ROW_ID);
+		row->lead = lead_from_jsonb(DatumGetJsonbP(spi_datum(i, LEAD_ROW_LEAD, &isnull)));
+		row->lead->id = row->id;
+		row->lead->user_id = spi_text(i, LEAD_ROW_USER);
+		rows = lappend(rows, row);
+	}
+	db_restore_user(&saved);
+	SPI_freetuptable(SPI_tuptable);
+	return rows;
 }
 
 void
-lead_source_fetch(const LeadSource *source, Portal portal, long count)
+lead_source_close(LeadCursor *cursor)
 {
-	SavedUser	saved;
-
-	become_reader(source, &saved);
-	SPI_cursor_fetch(portal, true, count);
-	db_restore_user(&saved);
+	if (cursor->portal != NULL)
+		SPI_cursor_close(cursor->portal);
 }

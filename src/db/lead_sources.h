@@ -6,15 +6,16 @@
 #define ECHOSYNC_LEAD_SOURCES_H
 
 #include "nodes/pg_list.h"
-#include "utils/array.h"
+#include "utils/uuid.h"
 
-#include "db/lead_columns.h"
+#include "db/lead_rows.h"
 
 typedef struct LeadSource
 {
 	int			id;
 	Oid			relation;
 	LeadColumns *columns;
+	char	   *id_type;		/* see lead_key_may_be_respelled */
 } LeadSource;
 
 /*
@@ -23,14 +24,44 @@ typedef struct LeadSource
  */
 extern List *lead_sources_load(void);
 
+/* A cursor over a user's leads of one table. */
+typedef struct LeadCursor
+{
+	const LeadSource *source;
+	const char *user_id;
+	LeadQuery	query;
+	struct PortalData *portal;	/* NULL: none can be there */
+	bool		ended;
+} LeadCursor;
+
+typedef struct LeadRow
+{
+	int			asked;			/* index of the id that was asked for; -1: all were */
+	char	   *id;				/* its text in the table */
+	CrmLead    *lead;
+} LeadRow;
+
 /*
- * A cursor over a user's leads of one table, as (id text, lead jsonb); those
- * listed, or all if lead_ids is NULL.  Runs, as do its fetches by
- * lead_source_fetch, as the table's owner in a security-restricted operation.
+ * The leads of these ids, in any spelling, or all if ids is NULL.  Runs, as do
+ * its fetches, as the table's owner in a security-restricted operation.  Fetch
+ * gives up to count of them (of LeadRow *), and none with cursor->ended at the end.
  */
-extern struct PortalData *lead_source_open(const LeadSource *source, const char *user_id,
-										   ArrayType *lead_ids);
-extern void lead_source_fetch(const LeadSource *source, struct PortalData *portal, long count);
+extern LeadCursor *lead_source_open(const LeadSource *source, const char *user_id, char **ids, int n_ids);
+extern List *lead_source_fetch(LeadCursor *cursor, long count);
+extern void lead_source_close(LeadCursor *cursor);
+
+/* The connected user whom a text means by the table's user column; NULL: nobody. */
+extern const char *lead_source_user(const LeadSource *source, const char *text);
+
+/*
+ * Which of the ids are asked for, in whatever spelling?  is_asked[i] is set for
+ * those; one of exactly the same text need not be a value of the table's type.
+ */
+extern void lead_source_same_ids(const LeadSource *source, char **ids, int n_ids,
+								 char **asked, int n_asked, bool *is_asked);
+
+/* The text of a lead's id under which it is linked, if it is another; else NULL. */
+extern char *lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration, char *lead_id);
 
 /*
  * Run body for one table in a subtransaction.  One that cannot be read, by a

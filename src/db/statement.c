@@ -185,28 +185,31 @@ statement_execute(Statement *statement, Datum *values, const char *nulls,
 }
 
 static void
-text_statement_prepare(TextStatement *statement, const char *sql, Oid argtype)
+text_statement_prepare(TextStatement *statement, const char *sql, int nargs, Oid *argtypes)
 {
+	Assert(nargs <= lengthof(statement->argtypes));
 	if (statement->sql != NULL)
 		pfree(statement->sql);
 	statement->sql = NULL;
 	if (statement->plan != NULL)
 		SPI_freeplan(statement->plan);
 	statement->plan = NULL;
-	statement->plan = SPI_prepare(sql, 1, &argtype);
+	statement->plan = SPI_prepare(sql, nargs, argtypes);
 	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
 		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
 	statement->sql = MemoryContextStrdup(TopMemoryContext, sql);
+	memcpy(statement->argtypes, argtypes, nargs * sizeof(Oid));
 }
 
 void
-statement_execute_text(TextStatement *statement, const char *sql, Oid argtype, Datum value)
+statement_execute_text(TextStatement *statement, const char *sql, int nargs, Oid *argtypes, Datum *values)
 {
 	int			result;
 
-	if (statement->sql == NULL || strcmp(statement->sql, sql) != 0)
-		text_statement_prepare(statement, sql, argtype);
-	result = SPI_execute_plan(statement->plan, &value, NULL, true, 0);
+	if (statement->sql == NULL || strcmp(statement->sql, sql) != 0 ||
+		memcmp(statement->argtypes, argtypes, nargs * sizeof(Oid)) != 0)
+		text_statement_prepare(statement, sql, nargs, argtypes);
+	result = SPI_execute_plan(statement->plan, values, NULL, true, 0);
 	if (result < 0)
 		elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
 }

@@ -57,12 +57,13 @@ extern int	statement_execute(Statement *statement, Datum *values,
 typedef struct TextStatement
 {
 	char	   *sql;
+	Oid			argtypes[2];
 	SPIPlanPtr	plan;
 } TextStatement;
 
-/* Run it, read-only, with one argument. */
-extern void statement_execute_text(TextStatement *statement, const char *sql,
-								   Oid argtype, Datum value);
+/* Run it, read-only, with one argument or two. */
+extern void statement_execute_text(TextStatement *statement, const char *sql, int nargs,
+								   Oid *argtypes, Datum *values);
 
 /*
  * Act as the extension's owner, with a search_path in which nothing of the

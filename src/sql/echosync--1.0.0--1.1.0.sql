@@ -15,4 +15,77 @@ COMMENT ON COLUMN crm_lead_links.email_hash IS 'The same of the e-mail address.'
 COMMENT ON COLUMN crm_lead_links.crm_account IS 'The account of the CRM that the record is in: crm_integrations.crm_account up to the slash. Null: the account of the connection as it was when 1.1 was installed, or one that the CRM does not tell. Links of another account are kept, and used again when that account is connected again.';
 COMMENT ON COLUMN crm_lead_links.announced_at IS 'When an event about the lead was posted (Follow Up Boss, delivery "events"); it is not posted again.';
 
+-- An id is what its column says; of another column it is another id.
+ALTER TABLE crm_lead_sources
+    ADD COLUMN id_type text,
+    ADD COLUMN retired boolean NOT NULL DEFAULT false,
+    DROP CONSTRAINT crm_lead_sources_relation_key;
+CREATE UNIQUE INDEX crm_lead_sources_relation ON crm_lead_sources (relation) WHERE NOT retired;
+COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached first, all integers being one. Ids written down with another type, or by 1.0 (null), may have other texts.';
+COMMENT ON COLUMN crm_lead_sources.retired IS 'The table was attached anew with another id column, which is a source of its own. What waits of this one still goes, by its former id.';
+
+COMMENT ON COLUMN crm_sync_queue.snapshot IS 'What a webhook said of the lead; gone with the row. Counts where no attached table has the lead.';
+COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); 0: of a webhook, and the worker looks which table has it. Part of a lead''s identity: two tables may use the same ids.';
+
+-- Ids of leads in any spelling of their column's type.
+CREATE FUNCTION echosync_same_leads(source_id integer, lead_ids text[], asked text[]) RETURNS text[]
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_same_leads(integer, text[], text[]) IS 'Which of these leads of a table are asked for, by ids in any spelling of the table''s id type. Internal.';
+
+CREATE FUNCTION echosync_asked_dead_letters(integration_id uuid, lead_ids text[],
+                                            OUT source_id integer, OUT lead_id text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.source_id, unnest(CASE WHEN $2 IS NULL THEN s.ids
+                                    ELSE @extschema@.echosync_same_leads(s.source_id, s.ids, $2) END)
+      FROM (SELECT d.source_id, array_agg(d.lead_id) FROM @extschema@.crm_dead_letters d
+             WHERE d.integration_id = $1 GROUP BY d.source_id) s(source_id, ids)
+$$;
+COMMENT ON FUNCTION echosync_asked_dead_letters(uuid, text[]) IS 'The dead letters of a connection, all or those asked for by ids in any spelling. Internal.';
+REVOKE ALL ON FUNCTION echosync_same_leads(integer, text[], text[]), echosync_asked_dead_letters(uuid, text[]) FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION echosync_retry_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    n bigint;
+BEGIN
+    WITH taken AS (
+        DELETE FROM @extschema@.crm_dead_letters d
+         USING @extschema@.echosync_asked_dead_letters(integration.id, lead_ids) a
+         WHERE d.integration_id = integration.id AND d.source_id = a.source_id AND d.lead_id = a.lead_id
+        RETURNING d.*
+    ), queued AS (
+        INSERT INTO @extschema@.crm_sync_queue
+               (integration_id, lead_id, user_id, source_id, sync_type, run_id, snapshot)
+        SELECT t.integration_id, t.lead_id, t.user_id, t.source_id, 'retry', t.run_id, t.snapshot
+          FROM taken t ORDER BY t.queued_at
+        RETURNING 1
+    )
+    SELECT count(*) INTO n FROM queued;
+    PERFORM @extschema@.echosync_wake(integration.id);
+    RETURN n;
+END
+$$;
+COMMENT ON FUNCTION echosync_retry_failed(uuid, text[]) IS 'Queues dead letters of a connection again, all or those listed; returns how many. Ids may be in any spelling of the table''s type.';
+
+CREATE OR REPLACE FUNCTION echosync_discard_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    n bigint;
+BEGIN
+    DELETE FROM @extschema@.crm_dead_letters d
+     USING @extschema@.echosync_asked_dead_letters(integration.id, lead_ids) a
+     WHERE d.integration_id = integration.id AND d.source_id = a.source_id AND d.lead_id = a.lead_id;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END
+$$;
+COMMENT ON FUNCTION echosync_discard_failed(uuid, text[]) IS 'Forgets dead letters of a connection, all or those listed; returns how many. The log keeps their rows.';
+
 SELECT @extschema@.echosync_wake();

@@ -18,6 +18,23 @@ CREATE FUNCTION echosync_webhook_lead_created(jsonb) RETURNS jsonb
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_webhook_lead_created(jsonb) IS 'Leads sent by another system: {"user_id": ..., "lead": {...}} or {"user_id": ..., "leads": [...]}, with the header x-webhook-secret in request.headers. Without the right secret: response.status 401 and success false, nothing is queued.';
 
+CREATE FUNCTION echosync_same_leads(source_id integer, lead_ids text[], asked text[]) RETURNS text[]
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_same_leads(integer, text[], text[]) IS 'Which of these leads of a table are asked for, by ids in any spelling of the table''s id type. Internal.';
+
+CREATE FUNCTION echosync_asked_dead_letters(integration_id uuid, lead_ids text[],
+                                            OUT source_id integer, OUT lead_id text)
+    RETURNS SETOF record
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.source_id, unnest(CASE WHEN $2 IS NULL THEN s.ids
+                                    ELSE @extschema@.echosync_same_leads(s.source_id, s.ids, $2) END)
+      FROM (SELECT d.source_id, array_agg(d.lead_id) FROM @extschema@.crm_dead_letters d
+             WHERE d.integration_id = $1 GROUP BY d.source_id) s(source_id, ids)
+$$;
+COMMENT ON FUNCTION echosync_asked_dead_letters(uuid, text[]) IS 'The dead letters of a connection, all or those asked for by ids in any spelling. Internal.';
+
 CREATE FUNCTION echosync_retry_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -27,8 +44,8 @@ DECLARE
 BEGIN
     WITH taken AS (
         DELETE FROM @extschema@.crm_dead_letters d
-         WHERE d.integration_id = integration.id
-           AND (lead_ids IS NULL OR d.lead_id = ANY (lead_ids))
+         USING @extschema@.echosync_asked_dead_letters(integration.id, lead_ids) a
+         WHERE d.integration_id = integration.id AND d.source_id = a.source_id AND d.lead_id = a.lead_id
         RETURNING d.*
     ), queued AS (
         INSERT INTO @extschema@.crm_sync_queue
@@ -42,7 +59,7 @@ BEGIN
     RETURN n;
 END
 $$;
-COMMENT ON FUNCTION echosync_retry_failed(uuid, text[]) IS 'Queues dead letters of a connection again, all or those listed; returns how many.';
+COMMENT ON FUNCTION echosync_retry_failed(uuid, text[]) IS 'Queues dead letters of a connection again, all or those listed; returns how many. Ids may be in any spelling of the table''s type.';
 
 CREATE FUNCTION echosync_discard_failed(id uuid, lead_ids text[] DEFAULT NULL) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -52,8 +69,8 @@ DECLARE
     n bigint;
 BEGIN
     DELETE FROM @extschema@.crm_dead_letters d
-     WHERE d.integration_id = integration.id
-       AND (lead_ids IS NULL OR d.lead_id = ANY (lead_ids));
+     USING @extschema@.echosync_asked_dead_letters(integration.id, lead_ids) a
+     WHERE d.integration_id = integration.id AND d.source_id = a.source_id AND d.lead_id = a.lead_id;
     GET DIAGNOSTICS n = ROW_COUNT;
     RETURN n;
 END

@@ -268,7 +268,7 @@ attach_job(Connection *connection, const QueueNext *row)
 	Job		   *job = job_make(JOB_LEAD, connection);
 
 	job->session.task = CRM_TASK_SYNC;
-	job->lead_id = MemoryContextStrdup(job->context, row->lead_id);
+	job->lead_id = job->queue_lead = MemoryContextStrdup(job->context, row->lead_id);
 	job->sync_type = MemoryContextStrdup(job->context, row->sync_type);
 	job->queued_at = row->queued_at;
 	job->queue_source = job->source_id = row->source_id;

@@ -242,7 +242,7 @@ job_find_lead(Connection *connection, const char *lead_id, int queue_source)
 		Job		   *job = dlist_container(Job, node, iter.cur);
 
 		if (job->kind == JOB_LEAD && job->queue_source == queue_source &&
-			strcmp(job->lead_id, lead_id) == 0)
+			strcmp(job->queue_lead, lead_id) == 0)
 			return job;
 	}
 	return NULL;

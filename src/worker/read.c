@@ -20,6 +20,7 @@
 #include "config/seal.h"
 #include "config/settings.h"
 #include "crm/json.h"
+#include "crm/record.h"
 #include "db/integration.h"
 #include "db/link.h"
 #include "worker/schedule.h"
@@ -400,6 +401,26 @@ local_match_body(void *arg)
 	}
 }
 
+/*
+ * Ids come again: a table is emptied and counts from 1 once more.  The record of
+ * the person who had the id before is not this one's.
+ */
+static void
+drop_links_of_others(List *jobs)
+{
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+		CrmSession *session = &job->session;
+
+		if (job->state == JOB_STATE_READ && !session->uncertain &&
+			record_is_of_another(&session->link, session->lead, job->connection->crm.settings))
+			memset(&session->link, 0, sizeof(session->link));
+	}
+}
+
 static void
 find_local_matches(List *all)
 {
@@ -604,6 +625,8 @@ read_begin(void)
 	leads_resolve(to_read);
 	read_state(to_read);
 	leads_read(jobs);
+	leads_respell(to_read);
+	drop_links_of_others(to_read);
 	find_local_matches(to_read);
 	begin_all(to_read);
 	check_all(jobs);

@@ -22,7 +22,7 @@
 #include "utils/syscache.h"
 #include "utils/timeout.h"
 
-#include "db/lead_columns.h"
+#include "db/lead_rows.h"
 #include "db/queue_find.h"
 #include "worker/worker.h"
 
@@ -35,7 +35,9 @@
 #define LEAD_STATEMENTS 16		/* plans that are kept */
 
 static Statement select_source = {
-	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1 AND attached",
+	.sql = "SELECT s.relation::pg_catalog.oid, s.mapping, s.id_type FROM @schema@.crm_lead_sources s"
+	" WHERE s.id = $1 AND (s.attached OR s.retired AND EXISTS (SELECT FROM @schema@.crm_lead_sources a"
+	" WHERE a.relation = s.relation AND a.attached))",
 	.nargs = 1,
 	.argtypes = {INT4OID}
 };
@@ -59,6 +61,8 @@ typedef struct ReadBatch
 	int			source_id;
 	List	   *jobs;
 	bool		resolves;		/* does the table have these leads of webhooks? */
+	char	   *id_type;		/* that its leads were written down with; NULL: by 1.0 */
+	bool		respelled;		/* ... and in other spellings, maybe */
 	bool		gone;			/* no such source */
 	bool		busy;			/* its table is locked */
 } ReadBatch;
@@ -121,23 +125,18 @@ set_lead(Job *job, Datum object, bool only_look)
 	MemoryContextSwitchTo(caller);
 }
 
-/* A webhook's id may be none that the table's type has: then it is not there. */
-static RowSet *
-lead_ids_of(const ReadBatch *batch, const LeadColumns *columns, Oid relation)
+/* A row of the table: the lead has the id and the user that the row has. */
+static void
+set_lead_of_row(Job *job, uint64 row, bool only_look)
 {
-	RowSet	   *ids = rowset_make(1, (Oid[]) {TEXTOID});
-	ListCell   *lc;
+	MemoryContext context = only_look ? worker->turn : job->session.context;
+	CrmLead    *lead;
+	bool		isnull;
 
-	foreach(lc, batch->jobs)
-	{
-		Job		   *job = lfirst(lc);
-
-		if (batch->resolves && !lead_columns_fits(columns, relation, LEAD_FIELD_ID, job->lead_id))
-			continue;
-		rowset_row(ids);
-		rowset_text(ids, job->lead_id);
-	}
-	return ids;
+	set_lead(job, spi_datum(row, LEAD_ROW_LEAD, &isnull), only_look);
+	lead = only_look ? job->seen : job->session.lead;
+	lead->id = MemoryContextStrdup(context, spi_text(row, LEAD_ROW_ID));
+	lead->user_id = MemoryContextStrdup(context, spi_text(row, LEAD_ROW_USER));
 }
 
 /* The table being read, for the handler below. */
@@ -199,41 +198,60 @@ lead_statement(int source_id)
 	return &statements[source_id % LEAD_STATEMENTS];
 }
 
+static void
+query_leads(const ReadBatch *batch, LeadQuery *query, const LeadColumns *columns, Oid relation)
+{
+	int			n = list_length(batch->jobs);
+	char	  **users = palloc(sizeof(char *) * n);
+	char	  **ids = palloc(sizeof(char *) * n);
+	ListCell   *lc;
+
+	foreach(lc, batch->jobs)
+	{
+		const Job  *job = lfirst(lc);
+
+		users[foreach_current_index(lc)] = job->connection->user_id;
+		ids[foreach_current_index(lc)] = job->lead_id;
+	}
+	lead_query(query, columns, relation, users, ids, n);
+}
+
+static void
+take_rows(const ReadBatch *batch, const LeadQuery *query)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64		number = spi_int64(i, LEAD_ROW_NUMBER, 1);
+		Job		   *job = list_nth(batch->jobs, query->asked[number - 1]);
+
+		if (spi_text(i, LEAD_ROW_ID) != NULL &&
+			lead_query_is_of(query, spi_text(i, LEAD_ROW_USER), job->connection->user_id))
+			set_lead_of_row(job, i, batch->resolves || job->state == JOB_STATE_CHECK);
+	}
+}
+
 /* Run the application's side: its table, its types, its rights. */
 static void
 read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
 {
 	SavedUser	saved;
-	RowSet	   *ids;
-	char	   *sql;
+	LeadQuery	query;
 
 	db_become_restricted(owner, &saved);
-	sql = psprintf("%s WHERE %s", lead_columns_select(columns, relation),
-				   lead_columns_match(columns, relation, LEAD_FIELD_ID, 1, false));
 	reading_source = batch->source_id;
 	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
 	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);
-	ids = lead_ids_of(batch, columns, relation);
-	statement_execute_text(lead_statement(batch->source_id), sql, TEXTARRAYOID, rowset_array(ids, 0));
+	query_leads(batch, &query, columns, relation);
+	batch->respelled = lead_key_may_be_respelled(&query.id, batch->id_type);
+	if (query.n > 0)
+	{
+		statement_execute_text(lead_statement(batch->source_id), query.sql, query.nargs, query.types,
+							   query.values);
+		take_rows(batch, &query);
+	}
 	disable_timeout(overrun_timeout(), false);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	db_restore_user(&saved);
-
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *lead_id = spi_text(i, 1);
-		bool		isnull;
-		Datum		object = spi_datum(i, 2, &isnull);
-		ListCell   *lc;
-
-		foreach(lc, batch->jobs)
-		{
-			Job		   *job = lfirst(lc);
-
-			if (lead_id != NULL && strcmp(job->lead_id, lead_id) == 0)
-				set_lead(job, object, batch->resolves || job->state == JOB_STATE_CHECK);
-		}
-	}
 }
 
 static void
@@ -254,6 +272,7 @@ read_body(void *arg)
 	}
 	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
 	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
+	batch->id_type = spi_text(0, 3);
 	if (lock_leads(batch, relation, &owner))
 	{
 		PopActiveSnapshot();	/* one taken after the lock */
@@ -299,10 +318,48 @@ job_unreadable(Job *job)
 	job_finish(job);
 }
 
-static bool
-is_of_user(const CrmLead *lead, const Connection *connection)
+/* The lead is known by the text that its row has. */
+static void
+job_rename(Job *job, const char *lead_id)
 {
-	return lead != NULL && lead->user_id != NULL && strcmp(lead->user_id, connection->user_id) == 0;
+	if (strcmp(job->lead_id, lead_id) != 0)
+		job->lead_id = MemoryContextStrdup(job->context, lead_id);
+}
+
+/* Has this table the lead of a webhook? */
+static void
+settle_resolved(const ReadBatch *batch, Job *job, bool ok)
+{
+	if ((!ok || batch->busy) && !batch->gone)
+		job->unsure_ms = Max(job->unsure_ms, ok ? READ_BUSY_MS : READ_RETRY_MS);
+	else if (job->seen != NULL)
+	{
+		job->source_id = batch->source_id;
+		job_rename(job, job->seen->id);
+	}
+	job->seen = NULL;
+}
+
+/*
+ * A row may have another text for the id than the queue: then what is known of
+ * the lead is looked up by that, in the next turn.
+ */
+static void
+settle_read(const ReadBatch *batch, Job *job, bool ok)
+{
+	CrmLead    *lead = job->state == JOB_STATE_CHECK ? job->seen : job->session.lead;
+
+	if ((!ok || batch->busy) && !batch->gone)
+		job_hold(job, TimestampTzPlusMilliseconds(worker->now, ok ? READ_BUSY_MS : READ_RETRY_MS));
+	else if (lead == NULL)
+		job_refuse(job, REFUSAL_LEAD_DELETED);
+	else if (job->state == JOB_STATE_READ && strcmp(lead->id, job->lead_id) != 0)
+	{
+		job_rename(job, lead->id);
+		job_hold(job, worker->now);
+	}
+	else
+		job->respelled = batch->respelled;
 }
 
 /* What has been read, or not, of leads of one source. */
@@ -313,22 +370,10 @@ settle_batch(const ReadBatch *batch, bool ok)
 
 	foreach(lc, batch->jobs)
 	{
-		Job		   *job = lfirst(lc);
-		CrmLead    *lead = job->state == JOB_STATE_CHECK ? job->seen : job->session.lead;
-
 		if (batch->resolves)
-		{
-			/* What cannot be read at all has said nothing, for long maybe. */
-			job->unsure |= batch->busy;
-			if (is_of_user(job->seen, job->connection))
-				job->source_id = batch->source_id;
-			job->seen = NULL;
-		}
-		else if ((!ok || batch->busy) && !batch->gone)
-			job_hold(job, TimestampTzPlusMilliseconds(worker->now,
-													  ok ? READ_BUSY_MS : READ_RETRY_MS));
-		else if (!is_of_user(lead, job->connection))
-			job_refuse(job, REFUSAL_LEAD_DELETED);
+			settle_resolved(batch, lfirst(lc), ok);
+		else
+			settle_read(batch, lfirst(lc), ok);
 	}
 }
 
@@ -352,11 +397,8 @@ read_jobs(int source_id, List *jobs, bool resolves, TimestampTz deadline)
 		read_jobs(source_id, list_copy_head(jobs, half), resolves, deadline);
 		read_jobs(source_id, list_copy_tail(jobs, half), resolves, deadline);
 	}
-	else if (!ok && !batch.gone && half == 0 && error_is_of_a_row(worker->error_code))
-	{
-		if (!resolves)			/* else that row is nobody's, and the next table is asked */
-			job_unreadable(linitial(jobs));
-	}
+	else if (!ok && !batch.gone && !resolves && half == 0 && error_is_of_a_row(worker->error_code))
+		job_unreadable(linitial(jobs));
 	else
 		settle_batch(&batch, ok);
 }
@@ -378,7 +420,7 @@ read_batch(List *jobs, int source_id, bool resolves)
 		Job		   *job = lfirst(lc);
 
 		if (resolves)
-			job->unsure = true;
+			job->unsure_ms = READ_RETRY_MS;
 		else
 			job_hold(job, shunned);
 	}
@@ -417,7 +459,7 @@ take_newer(const Newer *newer, uint64 i)
 		Job		   *job = lfirst(lc);
 		MemoryContext caller;
 
-		if (id <= job->snapshot_age || strcmp(job->lead_id, lead_id) != 0)
+		if (id <= job->snapshot_age || strcmp(job->queue_lead, lead_id) != 0)
 			continue;
 		caller = MemoryContextSwitchTo(job->context);
 		job->snapshot = DatumGetJsonbPCopy(snapshot);
@@ -436,7 +478,7 @@ renew_body(void *arg)
 
 	newer->ids = rowset_make(1, (Oid[]) {INT8OID});
 	foreach(lc, newer->jobs)
-		lead_set_add(leads, ((Job *) lfirst(lc))->lead_id);
+		lead_set_add(leads, ((Job *) lfirst(lc))->queue_lead);
 	queue_find_newest(&newer->connection->id, leads, RENEW_MAX_ENTRIES, note_newer, newer);
 	if (newer->ids->n_rows == 0)
 		return;
@@ -517,9 +559,9 @@ unresolved(List *jobs)
 }
 
 /*
- * Which table has the leads of webhooks?  Asked whenever one is read.  While a
- * table that may have it is locked, a lead is held.  A table or row that cannot
- * be read at all holds up nothing: anybody's id may be in it.
+ * Which table has the leads of webhooks?  Asked whenever one is read.  A lead is
+ * held while a table that may have it cannot be read: it may say there that the
+ * person must not be contacted.
  */
 void
 leads_resolve(List *jobs)
@@ -532,8 +574,10 @@ leads_resolve(List *jobs)
 		Job		   *job = lfirst(lc);
 
 		job->source_id = job->queue_source;
+		if (job->queue_source == 0)
+			job_rename(job, job->queue_lead);
 		job->seen = NULL;
-		job->unsure = false;
+		job->unsure_ms = 0;
 	}
 	if (unresolved(jobs) == NIL)
 		return;
@@ -554,8 +598,8 @@ leads_resolve(List *jobs)
 	{
 		Job		   *job = lfirst(lc);
 
-		if (job->unsure)
-			job_hold(job, TimestampTzPlusMilliseconds(worker->now, READ_BUSY_MS));
+		if (job->unsure_ms > 0)
+			job_hold(job, TimestampTzPlusMilliseconds(worker->now, job->unsure_ms));
 	}
 }
 

@@ -218,7 +218,7 @@ store_tokens(Job *job)
 		connection->credential_xmin = new.xmin;
 	}
 	else
-		connection->stale = true;	/* read what is there now */
+		connection_hint(connection);	/* read what is there now */
 	refresh_end(job);
 }
 

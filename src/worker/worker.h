@@ -133,8 +133,9 @@ typedef struct Job
 	TimestampTz due_at;			/* while HELD or FINISHED */
 
 	/* JOB_LEAD */
-	char	   *lead_id;
-	int			queue_source;	/* source_id of its rows; 0: of a webhook */
+	char	   *lead_id;		/* as its table writes it */
+	char	   *queue_lead;		/* ... and its rows of the queue */
+	int			queue_source;	/* source_id of these; 0: of a webhook */
 	int			source_id;		/* whose lead it is: of a webhook's too, if a table
 								 * has it; 0: the snapshot */
 	Jsonb	   *snapshot;		/* a webhook's lead */
@@ -153,7 +154,8 @@ typedef struct Job
 	char	   *intent_lead;	/* the lead as it was sent, sealed; NULL: unknown */
 	TimestampTz read_at;		/* when the lead was last seen as it is */
 	CrmLead    *seen;			/* while CHECK: the lead as it is now */
-	bool		unsure;			/* a table that may have it cannot be read now */
+	int			unsure_ms;		/* a table that may have it cannot be read, so look again */
+	bool		respelled;		/* its link may have another text of its id */
 	CrmWrite	written;		/* by sessions of this job that were begun anew */
 	CrmWrite	written_before; /* ... that failed, which the log has */
 	char	   *link_account;	/* crm_account of its row in crm_lead_links */
@@ -419,6 +421,9 @@ extern void read_begin(void);
 extern void leads_renew(List *jobs);	/* the newest snapshot of a webhook's lead */
 extern void leads_resolve(List *jobs);	/* which of them has it? */
 extern void leads_read(List *jobs);
+
+/* respell.c: links under another text of their lead's id */
+extern void leads_respell(List *jobs);
 
 /* count.c: the counters of what is queued */
 extern void count_tick(void);

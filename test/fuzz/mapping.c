@@ -16,7 +16,7 @@
 #include "utils/rel.h"
 
 #include "crm/json.h"
-#include "db/lead_columns.h"
+#include "db/lead_rows.h"
 
 #define TABLE "fuzz_leads"
 
@@ -49,27 +49,28 @@ read_stored(void *arg)
 	input->columns = lead_columns_from_jsonb(input->mapping);
 }
 
-/* SELECT t.id::text, jsonb_build_object(...) FROM the table t. */
+/* SELECT number, id, user, jsonb_build_object(...) FROM the table t WHERE its user's. */
 static void
 judge_query(const LeadColumns *columns, Oid relation)
 {
-	List	   *statements = raw_parser(lead_columns_select(columns, relation), RAW_PARSE_DEFAULT);
+	char	   *users[] = {"ann"};
+	LeadQuery	query;
+	List	   *statements;
 	SelectStmt *select;
-	ResTarget  *id;
 	ResTarget  *object;
 	int			n_arguments = 0;
 
+	lead_query(&query, columns, relation, users, NULL, 1);
+	statements = raw_parser(query.sql, RAW_PARSE_DEFAULT);
 	PROMISE(list_length(statements) == 1);
 	select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
-	PROMISE(list_length(select->targetList) == 2 && list_length(select->fromClause) == 1);
-	PROMISE(select->whereClause == NULL && select->op == SETOP_NONE && select->withClause == NULL);
+	PROMISE(list_length(select->targetList) == LEAD_ROW_LEAD && list_length(select->fromClause) == 1);
+	PROMISE(select->op == SETOP_NONE && select->withClause == NULL);
 	PROMISE(strcmp(linitial_node(RangeVar, select->fromClause)->relname, TABLE) == 0);
-	id = linitial_node(ResTarget, select->targetList);
-	object = lsecond_node(ResTarget, select->targetList);
-	PROMISE(IsA(id->val, TypeCast) && IsA(castNode(TypeCast, id->val)->arg, ColumnRef));
+	object = llast_node(ResTarget, select->targetList);
 	PROMISE(IsA(object->val, FuncCall));
 	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
-		n_arguments += columns->n[field] > 0 ? 2 : 0;
+		n_arguments += columns->n[field] > 0 && field != LEAD_FIELD_ID && field != LEAD_FIELD_USER_ID ? 2 : 0;
 	PROMISE(list_length(castNode(FuncCall, object->val)->args) == n_arguments);
 }
 
@@ -85,7 +86,6 @@ judge_columns(const LeadColumns *columns, Oid relation)
 		for (int i = 0; i < columns->n[field]; i++)
 			PROMISE(strcmp(again->names[field][i], columns->names[field][i]) == 0);
 	}
-	judge_query(columns, relation);
 }
 
 static void
@@ -98,7 +98,7 @@ judge_given(Relation rel, Jsonb *mapping)
 	{
 		PROMISE(input.columns->n[LEAD_FIELD_ID] == 1 && input.columns->n[LEAD_FIELD_USER_ID] == 1);
 		judge_columns(input.columns, RelationGetRelid(rel));
-		(void) lead_columns_match(input.columns, RelationGetRelid(rel), LEAD_FIELD_ID, 1, false);
+		judge_query(input.columns, RelationGetRelid(rel));
 	}
 	else
 		PROMISE(sqlstate == ERRCODE_INVALID_PARAMETER_VALUE ||

@@ -133,6 +133,8 @@ INSERT INTO public.matrix VALUES
     ('echosync_reach()', 'internal', 'sync.echosync_reach()', 'ok'),
     ('echosync_set_status(uuid,text,text)', 'internal', 'sync.echosync_set_status(%1$L, ''active'', NULL)', 'ok'),
     ('echosync_wake(uuid)', 'internal', 'sync.echosync_wake(%1$L)', 'ok'),
+    ('echosync_same_leads(integer,text[],text[])', 'internal', 'sync.echosync_same_leads(1, ARRAY[''1''], ARRAY[''1''])', 'ok'),
+    ('echosync_asked_dead_letters(uuid,text[])', 'internal', 'sync.echosync_asked_dead_letters(%1$L, NULL)', 'ok'),
     ('echosync_wake_now()', 'internal', 'sync.echosync_wake_now()', 'ok'),
     ('echosync_announce_status()', 'internal', 'sync.echosync_announce_status()', 'ok'),
     ('echosync_count_queue()', 'internal', 'sync.echosync_count_queue()', 'ok'),

@@ -226,17 +226,19 @@ $t->behaviour('a manual run of unchanged leads makes no call, and one row "uncha
 	}
 });
 
-$t->behaviour('a lead that waits already is not queued twice by a manual run', sub {
+$t->behaviour('a lead that waits already is queued once more by a manual run, and makes one call', sub {
 	my $user = $t->user(lofty => 1);
 
 	pause($user);
 	$t->lead($user);
 	my $run = manual_sync($user, 'lofty');
-	is("$run->{queued} $run->{skipped}", '0 1', 'skipped');
-	is(queued($user), '1', 'one row in the queue');
+	is("$run->{queued} $run->{skipped}", '1 0', 'queued: it may be in work, as it was before');
+	is(queued($user), '2', 'two rows in the queue');
 	resume($user);
 	$t->drain($user);
 	is(scalar $t->records($user, 'lofty'), 1, 'one record');
+	is(scalar $t->writes($user, 'lofty'), 1, 'one call');
+	is_deeply([ $t->log_lines($user) ], ['created success'], 'one row in the log');
 });
 
 $t->behaviour('the same refusal is not repeated for an unchanged lead; after a change it has a row of its own', sub {

@@ -1,0 +1,45 @@
+/*
+ * lead_rows.h
+ *		Reading leads from an attached table: the SQL, and its parameters.
+ *
+ * Runs as the table's owner in a security-restricted operation: columns may be
+ * of types, with casts and policies, of anybody's making.
+ */
+#ifndef ECHOSYNC_LEAD_ROWS_H
+#define ECHOSYNC_LEAD_ROWS_H
+
+#include "db/lead_key.h"
+
+/* How leads of one table are asked for. */
+typedef struct LeadQuery
+{
+	LeadKey		id;
+	LeadKey		user;
+	char	   *sql;
+	Oid			types[2];
+	Datum		values[2];
+	int			nargs;
+	int		   *asked;			/* which (user, id) row number n of its LEAD_ROW_NUMBER was */
+	int			n;				/* how many can be there at all; 0: do not ask */
+} LeadQuery;
+
+/* Columns of the result. */
+enum
+{
+	LEAD_ROW_NUMBER = 1,		/* from 1, see asked; 0 without ids */
+	LEAD_ROW_ID,				/* its text */
+	LEAD_ROW_USER,				/* the same */
+	LEAD_ROW_LEAD				/* jsonb, keyed by field */
+};
+
+/*
+ * Ask for n leads, each by user and id, or with ids NULL for all of the n users.
+ * Texts that are no values of the column's type are left out: no row has them.
+ */
+extern void lead_query(LeadQuery *query, const LeadColumns *columns, Oid relation,
+					   char **users, char **ids, int n);
+
+/* Is a row with this text of its user the connected user's? */
+extern bool lead_query_is_of(const LeadQuery *query, const char *text, const char *user_id);
+
+#endif							/* ECHOSYNC_LEAD_ROWS_H */

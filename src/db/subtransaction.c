@@ -1,0 +1,63 @@
+/*
+ * subtransaction.c
+ *		Running what may fail by somebody else's fault.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "db/subtransaction.h"
+
+/*
+ * Did the caller cancel, or its time run out?  Functions of a table's owner can
+ * raise the same SQLSTATE.
+ */
+static bool
+error_is_cancellation(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		error->funcname != NULL && strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+int
+run_in_subtransaction(SubtransactionBody body, void *arg, bool only_data)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	const char *statement = debug_query_string;
+	volatile int code = 0;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	debug_query_string = NULL;
+	PG_TRY();
+	{
+		body(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(caller);
+		CurrentResourceOwner = owner;
+		debug_query_string = statement;
+		code = error->sqlerrcode;
+		if (error_is_cancellation(error) ||
+			(only_data && ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION))
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	debug_query_string = statement;
+	return code;
+}
