@@ -1,9 +1,9 @@
-# Long outages, storms of 429, a resolver that hangs, and a reply that kills
-# whoever reads it: they cost those whom they hit, and nobody else.
+# Long outages, storms of 429, a resolver that hangs, and replies that kill
+# whoever reads them: they cost those whom they hit, and nobody else.
 #
 # The server runs with a small library that is loaded before all others, made
 # here.  It resolves names under slow.test after half a minute, and kills the
-# process that decrypts a certain text.
+# process that decrypts a certain text, or leaves it without memory for more.
 use strict;
 use warnings;
 
@@ -14,13 +14,15 @@ use FaultScenarios;
 use Test::More;
 use Time::HiRes qw(time);
 
-use constant DEADLY => 'whoever-reads-this-dies';
+use constant { DEADLY => 'whoever-reads-this-dies', LARGE => 'whoever-reads-this-is-short-of-memory' };
 
 my $LIBRARY = <<'C';
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,14 +42,30 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	return ((Resolve) dlsym(RTLD_NEXT, "getaddrinfo")) (node, service, hints, result);
 }
 
+extern void *__libc_malloc(size_t size);
+
+static int	is_short = 0;
+
+void *
+malloc(size_t size)
+{
+	if (!is_short || size < 1024 * 1024)
+		return __libc_malloc(size);
+	errno = ENOMEM;
+	return NULL;
+}
+
 int
 SSL_read(void *ssl, void *data, int size)
 {
 	static const char deadly[] = DEADLY;
+	static const char large[] = LARGE;
 	int			n = ((Read) dlsym(RTLD_NEXT, "SSL_read")) (ssl, data, size);
 
 	if (n > 0 && memmem(data, n, deadly, sizeof(deadly) - 1))
 		kill(getpid(), SIGKILL);
+	if (n > 0 && memmem(data, n, large, sizeof(large) - 1))
+		is_short = 1;
 	return n;
 }
 C
@@ -57,7 +75,8 @@ sub build_library
 	my $dir = PostgreSQL::Test::Utils::tempdir();
 
 	PostgreSQL::Test::Utils::append_to_file("$dir/preloaded.c", $LIBRARY);
-	PostgreSQL::Test::Utils::system_or_bail('gcc', '-shared', '-fPIC', '-O1', '-o', "$dir/preloaded.so", '-DDEADLY="' . DEADLY . '"', "$dir/preloaded.c", '-ldl');
+	PostgreSQL::Test::Utils::system_or_bail('gcc', '-shared', '-fPIC', '-O1', '-o', "$dir/preloaded.so",
+		'-DDEADLY="' . DEADLY . '"', '-DLARGE="' . LARGE . '"', "$dir/preloaded.c", '-ldl');
 	return "$dir/preloaded.so";
 }
 
@@ -160,6 +179,29 @@ $t->behaviour('a reply that kills the worker three times makes its lead a dead l
 	$t->sql_as($users[0], "SELECT echosync_retry_failed('$users[0]{fub}')");
 	$t->drain($users[0]);
 	is_deeply($t->tally($users[0], 'fub'), $t->all_once(11), 'when the reply is another, it is sent as well');
+});
+
+# An error where there is no transaction to take back.  (A sanitizer has a malloc
+# of its own.)
+$ENV{SANITIZE} or $t->behaviour('so does one over which the worker runs out of memory three times', sub {
+	my ($user, $other) = map { $t->user(fub => 1) } 1 .. 2;
+	my $phone = $t->new_phone;
+	my $log = length $t->log_text;
+	my $tries = sub { scalar grep { $_->{query} =~ /$phone/ } $t->requests($user, 'fub') };
+
+	$t->fault_for($user, 'fub', { query_contains => $phone }, { type => 'status', status => 200,
+		body => { people => [], _metadata => [ ('x' x 1_500_000) . LARGE ] } }, times => -1);
+	my $deadly = $t->lead($user, phone => $phone);
+	my @behind = map { $t->lead($user) } 1 .. 3;
+	$t->lead($other);
+	my ($dead) = $t->wait_until('the lead is given up', sub { ($t->dead_letters($user, 'fub'))[0] }, 30);
+	is("$dead->{lead_id} $dead->{error_code}", "$deadly worker_crashed", 'the dead letter is the lead, and says why');
+	is(scalar(() = substr($t->log_text, $log) =~ /ERROR:  out of memory/g), 3, 'three workers were short of memory, and no fourth');
+	is($tries->(), 3, 'the CRM was asked for it three times');
+	$t->drain($_) for $user, $other;
+	is(scalar $t->dead_letters($user, 'fub'), 1, 'it is the only one');
+	is($t->n_records($user, 'fub'), scalar @behind, 'the leads behind it have arrived');
+	is_deeply($t->tally($other, 'fub'), $t->all_once(1), "so has another tenant's");
 });
 
 # Of each CRM one account is down, one is refused, and all others are there; then

@@ -1,8 +1,5 @@
-# Workers that start late, that many databases ask for at once, and that end by
-# an error: each database has its own, and no lead ends one for ever.
-#
-# The server runs with a small library that is loaded before all others, made
-# here.  Whoever has decrypted a certain text is short of memory from then on.
+# The launcher: a worker that it has started late, or that more databases ask
+# for than it can be told of, is where it is wanted and nowhere else.
 use strict;
 use warnings;
 
@@ -13,71 +10,14 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use constant {
-	TOO_MUCH => 'whoever-reads-this-is-short-of-memory',
 	NAMED => 64,            # databases that can ask for a worker by name at a time
 	LATE => 8,              # seconds; a launcher that was ended comes back after five
 };
 
-my $LIBRARY = <<'C';
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stddef.h>
-#include <string.h>
-
-typedef int (*Read) (void *, void *, int);
-
-extern void *__libc_malloc(size_t size);
-
-static int	is_short = 0;
-
-void *
-malloc(size_t size)
-{
-	if (!is_short || size < 1024 * 1024)
-		return __libc_malloc(size);
-	errno = ENOMEM;
-	return NULL;
-}
-
-int
-SSL_read(void *ssl, void *data, int size)
-{
-	static const char text[] = TOO_MUCH;
-	int			n = ((Read) dlsym(RTLD_NEXT, "SSL_read")) (ssl, data, size);
-
-	if (n > 0 && memmem(data, n, text, sizeof(text) - 1))
-		is_short = 1;
-	return n;
-}
-C
-
-sub build_library
-{
-	my $dir = PostgreSQL::Test::Utils::tempdir();
-
-	PostgreSQL::Test::Utils::append_to_file("$dir/preloaded.c", $LIBRARY);
-	PostgreSQL::Test::Utils::system_or_bail('gcc', '-shared', '-fPIC', '-O1', '-o', "$dir/preloaded.so", '-DTOO_MUCH="' . TOO_MUCH . '"', "$dir/preloaded.c", '-ldl');
-	return "$dir/preloaded.so";
-}
-
 my $t = EchosyncFaults->start(conf => <<'CONF');
 echosync.uncertain_wait = '300ms'
+echosync.databases = 'postgres, other, young'
 CONF
-
-my $preloaded = build_library();
-
-# Programs that the test itself starts do without.
-sub start_with_library
-{
-	local $ENV{LD_PRELOAD} = $preloaded;
-
-	return $t->node->start;
-}
-
-$t->node->stop;
-start_with_library();
-$t->wait_for_worker;
 
 # Processes of the server that call themselves so, whether or not they have got
 # as far as to be seen in a view.
@@ -139,6 +79,44 @@ $t->behaviour('a worker that comes late takes no place that is another\'s by now
 	$t->deconfigure('echosync.databases');
 	$t->wait_for_worker;
 	$t->sql('DROP DATABASE other WITH (FORCE)');
+});
+
+# A signal, and all that it was told until then is there when it goes on.
+sub while_launcher_stands_still
+{
+	my ($code) = @_;
+	my $pid = $t->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'echosync launcher'");
+
+	kill 'STOP', $pid;
+	my $done = eval { $code->(); 1 };
+	my $error = $@;
+	kill 'CONT', $pid;
+	die $error unless $done;
+	return;
+}
+
+$t->behaviour('more databases ask for workers at once than can be named: all get theirs', sub {
+	my $young = $t->in_database('young');
+	my @fillers = map { "filler_$_" } 1 .. NAMED;
+
+	# That ask, and where there is nothing to do.
+	$t->sql('CREATE DATABASE filler');
+	$t->in_database('filler')->sql(q(CREATE FUNCTION ask(uuid) RETURNS void LANGUAGE c AS '$libdir/echosync', 'echosync_wake'));
+	$t->sql(join '', map { "CREATE DATABASE $_ TEMPLATE filler STRATEGY file_copy;\n" } @fillers);
+
+	# One of which the launcher knows that there is nothing to do.
+	$t->sql("CREATE DATABASE young ENCODING 'UTF8' TEMPLATE filler");
+	$young->sql('CREATE EXTENSION echosync');
+	$young->wait_for_worker;
+	$young->sql($_) for 'DROP EXTENSION echosync', 'SELECT ask(NULL)';
+	$t->wait_for_sql("SELECT count(*) FROM echosync_workers WHERE database = 'young'", '0');
+	while_launcher_stands_still(sub {
+		$t->sql(join '', map { "\\connect $_\nSELECT ask(NULL);\n" } @fillers);
+		$young->sql('CREATE EXTENSION echosync');
+	});
+	my $began = time;
+	ok(eval { $young->wait_for_worker(10) }, 'whose extension was created when no more could be named has a worker');
+	cmp_ok(time - $began, '<', 5, 'within 5 s');
 });
 
 $t->done;
