@@ -56,9 +56,14 @@ static Statement select_connections = {
 	.argtypes = {UUIDARRAYOID}
 };
 
+/*
+ * That it is gone is asked in the same snapshot: who has connected again since
+ * may have queued leads as well.
+ */
 static Statement delete_orphans = {
 	.sql = "WITH gone AS ("
 	" DELETE FROM @schema@.crm_sync_queue q WHERE q.integration_id = $1"
+	" AND NOT EXISTS (SELECT FROM @schema@.crm_integrations i WHERE i.id = $1)"
 	" RETURNING q.integration_id, q.user_id, q.lead_id, q.sync_type, q.queued_at"
 	") INSERT INTO @schema@.crm_sync_logs"
 	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
