@@ -288,6 +288,23 @@ sub all_once
 	return { leads => $leads, once => $leads, lost => 0, doubled => 0 };
 }
 
+# A lead of a connection that is gone, queued beside the disconnect, and nobody
+# has told the worker: who commits what another session has prepared wakes nobody.
+# Code that is given runs before that.  The server needs max_prepared_transactions.
+sub queue_unseen
+{
+	my ($self, $user, $crm, $code) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	$self->sql_as(undef, "BEGIN; INSERT INTO leads (user_id, first_name, phone, risk_score) VALUES ("
+		  . join(', ', lit($user->{id}), lit('Unseen'), lit($self->new_phone), 1) . "); PREPARE TRANSACTION 'unseen'");
+	$self->sql_as($user, 'SELECT echosync_disconnect(' . lit($user->{$crm}) . ')');
+	$self->wait_for_sql("SELECT string_agg(state, ',') FROM echosync_workers", 'idle');
+	$code->() if $code;
+	$self->sql("COMMIT PREPARED 'unseen'");
+	return is($self->queued($user), '1', 'a lead is queued for a connection that is gone');
+}
+
 sub n_records
 {
 	my ($self, $user, $crm) = @_;

@@ -13,6 +13,7 @@ use Time::HiRes qw(time);
 my $t = EchosyncFaults->start(env => { WEBHOOK_SECRET => 'webhook-5ec2e7' }, conf => <<'CONF');
 echosync.uncertain_wait = '300ms'
 echosync.request_timeout = '3s'
+max_prepared_transactions = 2
 CONF
 
 my %LABEL = (lofty => 'Lofty', fub => 'Follow Up Boss');
@@ -233,6 +234,53 @@ $t->behaviour('two at once: both are told that it is gone, and it is gone once',
 	$_->quit for @sessions;
 	is(stored($user->{lofty}), '0 0 0 0', 'nothing is left');
 	is_deeply([ $t->log_lines($user, lead => $lead) ], ['none skipped disconnected'], 'one row for its lead');
+});
+
+$t->behaviour('what was queued beside the disconnect, and nobody heard of, is cancelled when a worker starts', sub {
+	my $user = $t->user(lofty => 1);
+	my $id = $user->{lofty};
+	my $mark = $t->mark;
+
+	$t->queue_unseen($user, 'lofty');
+	$t->sql('SELECT pg_terminate_backend(pid) FROM echosync_workers');
+	eval { $t->wait_for_sql("SELECT count(*) FROM crm_sync_queue WHERE integration_id = '$id'", '0', 20) } or fail('it is gone');
+	is_deeply([ $t->log_lines($user, crm => 'lofty') ], ['none skipped disconnected'], 'the log says so');
+	is($t->connect_lofty($user), $id, 'connected again, it is the same connection');
+	$t->lead($user, first_name => 'Later');
+	$t->drain($user);
+	is_deeply([ map { $_->{firstName} } $t->records($user, 'lofty') ], ['Later'], 'and what was cancelled is not sent');
+	is(scalar $t->requests($user, 'lofty', since => $mark, method => 'POST', path => $PEOPLE{lofty}), 1, 'nor was it tried');
+});
+
+# Put back in SQL, as it was: the worker, which would have to ask the CRM, waits.
+$t->behaviour('a user who connects again while the worker cancels loses no new lead', sub {
+	my $user = $t->user(lofty => 1);
+	my $phone = $t->new_phone;
+	my $session = $t->session;
+
+	$session->query_safe($_) for "CREATE TEMP TABLE integration AS SELECT * FROM crm_integrations WHERE id = '$user->{lofty}'",
+	  "CREATE TEMP TABLE credential AS SELECT * FROM crm_credentials WHERE integration_id = '$user->{lofty}'";
+	$t->queue_unseen($user, 'lofty');
+
+	# The worker has seen that the connection is gone, and is about to delete.
+	$session->query_safe($_) for 'BEGIN', 'LOCK TABLE crm_sync_queue IN SHARE ROW EXCLUSIVE MODE';
+	$t->sql("SELECT echosync_wake('$user->{lofty}')");
+	$session->query_safe(<<"SQL");
+DO \$\$
+BEGIN
+	WHILE NOT EXISTS (SELECT FROM pg_locks WHERE relation = 'crm_sync_queue'::regclass AND NOT granted) LOOP
+		PERFORM pg_sleep(0.001);
+	END LOOP;
+	INSERT INTO crm_integrations SELECT * FROM integration;
+	INSERT INTO crm_credentials SELECT * FROM credential;
+	INSERT INTO leads (user_id, first_name, phone, risk_score) VALUES ('$user->{id}', 'New', '$phone', 1);
+END
+\$\$;
+COMMIT;
+SQL
+	$session->quit;
+	$t->drain($user, 20);
+	is(scalar(grep { $_->{firstName} eq 'New' } $t->records($user, 'lofty')), 1, 'the lead is there');
 });
 
 $t->done;

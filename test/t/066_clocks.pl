@@ -11,6 +11,7 @@ use Test::More;
 
 my $t = EchosyncFaults->start(conf => <<'CONF');
 echosync.uncertain_wait = '500ms'
+max_prepared_transactions = 2
 CONF
 
 my $clock = MovedClock->new;
@@ -57,6 +58,22 @@ SQL
 		$session->quit;
 	});
 }
+
+$t->behaviour('what was queued beside a disconnect, and nobody heard of, is cancelled within the hour', sub {
+	my $user = $t->user(lofty => 1);
+	my $mark = $t->mark;
+
+	# By a worker that has never known the connection, and has tidied up since it started.
+	$t->queue_unseen($user, 'lofty', sub {
+		$t->sql("INSERT INTO crm_sync_attempts (integration_id, lead_id) VALUES (gen_random_uuid(), 'old')");
+		$t->sql('SELECT pg_terminate_backend(pid) FROM echosync_workers');
+		$t->wait_for_sql("SELECT count(*) FROM crm_sync_attempts WHERE lead_id = 'old'", '0');
+	});
+	time_passes(3700);
+	eval { $t->wait_for_sql("SELECT count(*) FROM crm_sync_queue WHERE user_id = '$user->{id}'", '0', 10) } or fail('it is gone');
+	is_deeply([ $t->log_lines($user) ], ['none skipped disconnected'], 'the log says so');
+	is(scalar $t->writes($user, 'lofty', since => $mark), 0, 'nothing was sent');
+});
 
 $t->behaviour('when a clock that was ahead is put right, nothing waits for as long as it was ahead', sub {
 	my %fault = (
