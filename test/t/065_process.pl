@@ -233,6 +233,25 @@ SQL
 	is_deeply($t->tally($user, 'lofty'), $t->all_once(1), 'and arrives');
 });
 
+$t->behaviour('a run of which somebody holds the row counts each lead, and ends', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	$t->sql("SET echosync.capture = off; INSERT INTO leads (user_id, first_name, phone, risk_score) VALUES ('$user->{id}', 'Dana', '" . $t->new_phone . "', 1)") for 1 .. 3;
+	my $run = $t->sql_as($user, "SELECT run_id FROM echosync_manual_sync('$user->{lofty}')");
+	my $session = open_transaction("SELECT 1 FROM crm_sync_runs WHERE id = $run FOR UPDATE");
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->wait_until('all are there', sub { $t->n_records($user, 'lofty') == 3 });
+	$t->wait_until('what became of them waits, or is written', sub {
+		$t->queued($user) eq '0' || $t->sql('SELECT last_error FROM echosync_workers') =~ /SQLSTATE 55P03/ });
+	end_transaction($session);
+	$t->drain($user);
+	is($t->sql("SELECT concat_ws(' ', queued, synced, failed, finished_at IS NOT NULL) FROM crm_sync_runs WHERE id = $run"), '3 3 0 t',
+		'when it is free, the run has counted all, and ended');
+	is_deeply($t->tally($user, 'lofty'), $t->all_once(3), 'each is there once');
+	is(scalar $t->writes($user, 'lofty'), 3, 'written once each');
+});
+
 $t->behaviour('who connects again has no failures behind them', sub {
 	my $user = $t->user(lofty => 1);
 
