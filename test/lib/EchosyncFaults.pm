@@ -435,6 +435,42 @@ sub session
 	return $self->{node}->background_psql($self->{database} || 'postgres', on_error_stop => 0);
 }
 
+# The same as the application, for one of its users.
+sub app_session
+{
+	my ($self, $user) = @_;
+	my $session = $self->session;
+
+	$session->query_safe('SET ROLE app');
+	$session->query_safe('SET echosync.user_id = ' . lit($user->{id}));
+	return $session;
+}
+
+# A statement under way in a session, and what the session has said when it ends.
+sub begin_call
+{
+	my ($self, $session, $sql) = @_;
+
+	$session->{stdin} .= "\\set VERBOSITY verbose\n$sql;\n\\echo ended\n";
+	$session->{run}->pump_nb;
+	return $session;
+}
+
+sub has_ended
+{
+	my ($self, $session) = @_;
+
+	$session->{run}->pump_nb;
+	return $session->{stdout} =~ /ended/;
+}
+
+sub said
+{
+	my ($self, $session) = @_;
+
+	return $session->{stdout} . $session->{stderr};
+}
+
 # A session that listens on channel echosync, and what it has heard so far.
 sub listener
 {
