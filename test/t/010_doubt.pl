@@ -169,6 +169,31 @@ $t->behaviour('a lead with the phone of one that is in doubt waits for it', sub 
 	}
 });
 
+# The CRM may have begun with it only when nobody waited for its answer any more.
+$t->behaviour('and for as long, which counts from when its create was given up', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+	my $phone = $t->new_phone;
+	my @leads;
+
+	$t->configure('echosync.request_timeout' => '3s', 'echosync.uncertain_wait' => '3s');
+	$t->knob('fub', 'dedupe_lags', TRUE);
+	lag(5);
+	$t->fault_for($user, $_, { method => 'POST', path => $CREATE{$_} }, { type => 'hang', store => \1 }) for qw(lofty fub);
+	push @leads, $t->lead($user, phone => $phone);
+	$t->wait_until("$_ has the create", sub { creates($user, $_) }) for qw(lofty fub);
+	push @leads, $t->lead($user, phone => $phone);
+	$t->drain($user);
+	for my $crm (qw(lofty fub))
+	{
+		my @records = $t->records($user, $crm);
+
+		is(scalar creates($user, $crm), 1, "$LABEL{$crm}: one create");
+		is(scalar @records, 1, 'and one record');
+		is($t->link_of($user->{$crm}, $_), record_id($records[0], $crm), 'to which each of the two is linked') for @leads;
+	}
+	$t->deconfigure('echosync.request_timeout', 'echosync.uncertain_wait');
+});
+
 $t->behaviour('a lead that changes while its create is in doubt is one record, with the last values', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 

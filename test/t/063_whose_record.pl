@@ -347,29 +347,51 @@ for my $name (sort keys %dates)
 	});
 }
 
+# The header, by a clock that is so far from ours.
+my %waits = (
+	'as seconds' => [ 0, sub { '4' } ],
+	'as a date' => [ 0, sub { http_date(time + 7) } ],
+	'as a date by a clock that is ahead' => [ 120, sub { http_date(time + 120 + 7) } ],
+	'as a date by a clock that is behind' => [ -120, sub { http_date(time - 120 + 7) } ]);
+
 $t->behaviour('503 with Retry-After: nothing is sent before', sub {
-	my $user = $t->user(lofty => 1, fub => 1);
+	my %cases;
 
-	$t->lead($user);
-	$t->drain($user);
-	my $mark = $t->mark;
-	$t->fault_for($user, $_, {}, { type => 'status', status => 503, body => '<html>', content_type => 'text/html', headers => { 'Retry-After' => '4' } })
-	  for qw(lofty fub);
-	$t->lead($user);
-	for my $crm (qw(lofty fub))
+	for my $name (sort keys %waits)
 	{
-		$t->wait_until("$LABEL{$crm} is told to wait", sub { grep { $_->{status} == 503 } $t->requests($user, $crm, since => $mark) });
+		my ($skew, $header) = @{ $waits{$name} };
+		my $user = $t->user(lofty => 1, fub => 1);
+
+		$t->lead($user);
+		$t->drain($user);
+		my $mark = $t->mark;
+		for my $crm (qw(lofty fub))
+		{
+			$t->knob($crm, 'date_skew_seconds', $skew);
+			$t->fault_for($user, $crm, {}, { type => 'status', status => 503, body => '<html>', content_type => 'text/html', headers => { 'Retry-After' => $header->() } });
+		}
+		$t->lead($user);
+		for my $crm (qw(lofty fub))
+		{
+			$t->wait_until("$LABEL{$crm} is told to wait", sub { grep { $_->{status} == 503 } $t->requests($user, $crm, since => $mark) });
+		}
+		$t->lead($user);      # wakes it, to no effect
+		$cases{$name} = [ $user, $mark ];
 	}
-	$t->lead($user);      # wakes it, to no effect
-	$t->drain($user);
-	for my $crm (qw(lofty fub))
+	for my $name (sort keys %cases)
 	{
-		my ($gap) = gaps_after(503, $t->requests($user, $crm, since => $mark));
+		my ($user, $mark) = @{ $cases{$name} };
 
-		cmp_ok($gap, '>=', 3.9, "$LABEL{$crm}: waited");
-		cmp_ok($gap, '<', 10, 'and not for longer than that');
-		is_deeply($t->tally($user, $crm), $t->all_once(3), 'each lead is there once');
-		is($t->status_of($user, $crm), 'active', 'the connection is active');
+		$t->drain($user);
+		for my $crm (qw(lofty fub))
+		{
+			my ($gap) = gaps_after(503, $t->requests($user, $crm, since => $mark));
+
+			cmp_ok($gap, '>=', 3.9, "$LABEL{$crm}, $name: waited");
+			cmp_ok($gap, '<', 10, 'and not for longer than that');
+			is_deeply($t->tally($user, $crm), $t->all_once(3), 'each lead is there once');
+			is($t->status_of($user, $crm), 'active', 'the connection is active');
+		}
 	}
 });
 
