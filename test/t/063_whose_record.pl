@@ -261,6 +261,36 @@ for my $word (@words)
 	});
 }
 
+# Queued twice, by the webhook and by its row.
+$t->behaviour('a lead of a webhook that has a row by the time it is sent is one lead, as the row says', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+	my $phone = $t->new_phone;
+	my ($id, $risky) = map { 710_000 + $t->{n_leads} + $_ } 1 .. 2;
+	my $mark = $t->mark;
+
+	$t->knob($_, 'index_lag_seconds', 1) for qw(lofty fub);
+	$t->knob('fub', 'dedupe_lags', TRUE);
+	$t->sql_as($user, "SELECT echosync_pause('$user->{$_}')") for qw(lofty fub);
+	webhook($user, $id, phone => $t->new_phone, notes => 'By the webhook');
+	webhook($user, $risky, phone => $t->new_phone);
+	$t->lead($user, id => $id, first_name => 'Rowena', phone => $phone, notes => 'By the row');
+	$t->lead($user, id => $risky, first_name => 'Risky', risk_score => 95);
+	is($t->queued($user), 6, 'the one is queued twice for each CRM, the other, which its row refuses, once');
+	$t->sql_as($user, "SELECT echosync_resume('$user->{$_}')") for qw(lofty fub);
+	$t->drain($user);
+	for my $crm (qw(lofty fub))
+	{
+		my @records = $t->records($user, $crm);
+
+		is(join(', ', map { $_->{firstName} } @records), 'Rowena', "$LABEL{$crm}: the one that may be sent is there, once");
+		is_deeply([ phones_of($records[0]) ], [$phone], "with the row's phone");
+		is_deeply([ $t->notes_of($user, $crm) ], ['By the row'], 'and its note');
+		is(scalar $t->requests($user, $crm, method => 'POST', path => $CREATE{$crm}, since => $mark), 1, 'after one create');
+		is($t->sql("SELECT string_agg(lead_id || ' ' || (source_id > 0), ', ') FROM crm_lead_links WHERE integration_id = '$user->{$crm}'"), "$id true",
+			'and linked as the row');
+	}
+});
+
 $t->behaviour('a newer webhook that says that the lead is harmless again is sent', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
 	my $phone = $t->new_phone;
