@@ -203,6 +203,14 @@ keep_limits(void)
  * writes only where nobody holds the tables; rows that somebody holds are skipped.
  */
 static bool
+table_is_free(const char *name)
+{
+	Oid			table = get_relname_relid(name, db_schema_oid());
+
+	return OidIsValid(table) && ConditionalLockRelationOid(table, RowExclusiveLock);
+}
+
+static bool
 tables_are_free(void)
 {
 	static const char *const tables[] = {
@@ -211,9 +219,7 @@ tables_are_free(void)
 
 	for (int i = 0; i < lengthof(tables); i++)
 	{
-		Oid			table = get_relname_relid(tables[i], db_schema_oid());
-
-		if (!OidIsValid(table) || !ConditionalLockRelationOid(table, RowExclusiveLock))
+		if (!table_is_free(tables[i]))
 			return false;
 	}
 	return true;
@@ -235,6 +241,13 @@ leave_body(void *arg)
 	tally_write_all();
 }
 
+static void
+tokens_body(void *arg)
+{
+	if (table_is_free("crm_credentials"))
+		tokens_store_last();
+}
+
 /* At an orderly end: what is in work now is not the cause of a crash. */
 void
 housekeeping_leave(void)
@@ -243,6 +256,8 @@ housekeeping_leave(void)
 
 	/* A wait for a standby could not be ended any more, either. */
 	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
+	if (jobs_any(JOB_STATE_HELD))
+		(void) worker_transaction("echosync: storing refreshed tokens", tokens_body, NULL);
 	(void) worker_transaction("echosync: ending", leave_body, NULL);
 }
 

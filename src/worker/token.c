@@ -235,6 +235,24 @@ token_retry_store(Connection *connection)
 		store_tokens(job);
 }
 
+/*
+ * In a transaction, when the process ends: what refreshes have brought and could
+ * not be stored until now.  Nobody else has it.
+ */
+void
+tokens_store_last(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &worker->jobs[JOB_STATE_HELD])
+	{
+		NewTokens	new = {.job = dlist_container(Job, state_node, iter.cur)};
+
+		if (new.job->kind == JOB_REFRESH)
+			tokens_body(&new);
+	}
+}
+
 /* Who waits for a token that does not come is told why. */
 static void
 fail_mail(Connection *connection, const CrmOutcome *outcome)

@@ -471,6 +471,7 @@ extern void mail_progress(Connection *connection);	/* tell who waits for what */
 extern bool token_is_fresh(Connection *connection); /* else a refresh is under way */
 extern void token_refuse(Connection *connection);	/* a 401: not to be used again */
 extern void token_retry_store(Connection *connection);
+extern void tokens_store_last(void);	/* at the process's end, in a transaction */
 extern void token_abandon(Connection *connection);	/* another credential is there */
 extern void refresh_finished(Job *job);
 extern void account_ask(Connection *connection);
