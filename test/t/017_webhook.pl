@@ -16,6 +16,7 @@ my $t = EchosyncFaults->start(
 my $SECRET = 'first-secret-1234';
 my $JSON = JSON::PP->new->canonical->allow_nonref;
 my %LABEL = (lofty => 'Lofty', fub => 'Follow Up Boss');
+my %CREATE = (lofty => '/v1.0/leads', fub => '/v1/people');
 my $CALL = 'SELECT echosync_webhook_lead_created(%s::jsonb)';
 
 push @{ $t->{secrets} }, 'first-secret', 'second-secret', 'third-secret';
@@ -46,6 +47,16 @@ sub lead
 	return { id => $id, first_name => 'Wanda', last_name => 'Webb', phone => $t->new_phone, risk_score => 5, %more };
 }
 
+# Several of a user in one call, without a word on what becomes of it.
+sub say
+{
+	my ($user, @leads) = @_;
+
+	post_with_secret({ user_id => $user->{id}, leads => \@leads });
+	return;
+}
+
+sub last_line { return ($t->log_lines($_[0], crm => $_[1], lead => $_[2]))[-1] }
 sub snapshots { return $t->sql('SELECT count(*) FROM crm_sync_queue WHERE snapshot IS NOT NULL') }
 
 $t->behaviour('one lead that is in no table is queued with its snapshot, sent, and gone with the queue row', sub {
@@ -266,6 +277,58 @@ $t->behaviour('the same lead again is an update of its record', sub {
 	$t->drain($user);
 	is_deeply([ sort map { $_->{lastName} } $t->records($user, $_) ], [ 'Three', 'Wed' ], "$LABEL{$_}: the last of three counts") for qw(lofty fub);
 	is(snapshots(), '0', 'no snapshot is left');
+});
+
+$t->behaviour('the newest word of a webhook counts, however far behind in the queue it is', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+
+	$t->sql_as($user, "SELECT echosync_pause('$user->{$_}')") for qw(lofty fub);
+	say($user, lead('far-1', phone => '8015557001'), lead('far-2', phone => '8015557002'));
+	say($user, map { lead("other$_") } 1 .. 60);
+	say($user, lead('far-1', phone => '8015557001', risk_score => 95, do_not_contact => TRUE),
+		lead('far-2', phone => '8015557002', first_name => 'Renamed'));
+	$t->sql_as($user, "SELECT echosync_resume('$user->{$_}')") for qw(lofty fub);
+	$t->drain($user);
+	for my $crm (qw(lofty fub))
+	{
+		my %times;
+
+		$times{ $_->{firstName} }++ for $t->records($user, $crm);
+		is_deeply(\%times, { Wanda => 60, Renamed => 1 }, "$crm: the refused one is not there, the renamed one has its new name, the others are there");
+		is(scalar $t->requests($user, $crm, method => 'POST', path => $CREATE{$crm}), 61, 'nor was it tried');
+		like(last_line($user, $crm, 'far-1'), qr/^none skipped /, 'the log says why');
+	}
+});
+
+$t->behaviour('and so it does for one that is told to wait meanwhile', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+
+	$t->fault_for($user, $_, { method => 'POST', path => $CREATE{$_} }, { type => 'status', status => 429, headers => { 'Retry-After' => '2' } }) for qw(lofty fub);
+	say($user, lead('far-3', phone => '8015557003'));
+	$t->wait_for_requests($user, $_, 1, method => 'POST', path => $CREATE{$_}) for qw(lofty fub);
+	say($user, map { lead("more$_") } 1 .. 40);
+	say($user, lead('far-3', phone => '8015557003', risk_score => 95));
+	$t->drain($user);
+	for my $crm (qw(lofty fub))
+	{
+		is($t->n_records($user, $crm), 40, "$crm: it is not there, the others are");
+		is(last_line($user, $crm, 'far-3'), 'none skipped risk_above_limit', 'the log says why');
+	}
+});
+
+$t->behaviour('a row that says nothing of a lead that is in no table takes no word back, and alone it is a lead that is gone', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	say($user, lead('far-4', phone => '8015557004'));
+	$t->sql("INSERT INTO crm_sync_queue (integration_id, lead_id, user_id, source_id, sync_type) VALUES ('$user->{lofty}', '$_', '$user->{id}', 0, 'auto')")
+	  for qw(far-4 far-nobody);
+	say($user, lead('far-5', phone => '8015557005'));
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->drain($user);
+	is($t->n_records($user, 'lofty'), 2, 'the lead is there, once, and so is the next');
+	is_deeply([ $t->log_lines($user, lead => 'far-4') ], ['created success'], 'by what the webhook said');
+	is_deeply([ $t->log_lines($user, lead => 'far-nobody') ], ['none skipped lead_deleted'], 'the other is gone');
 });
 
 $t->behaviour('a dead letter keeps the snapshot, until it is sent or discarded', sub {
