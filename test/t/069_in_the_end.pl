@@ -21,7 +21,10 @@ sub go_on_changing
 
 	$session->{stdin} .= "DO \$\$ BEGIN FOR i IN 1 .. 500 LOOP UPDATE leads SET last_name = 'Number ' || i WHERE id = $lead; COMMIT;"
 	  . " PERFORM pg_sleep(0.1); END LOOP; END \$\$;\n\\echo ended\n";
-	$session->{run}->pump_nb;
+	$t->wait_until('it changes', sub {
+		$session->{run}->pump_nb;
+		return $t->sql("SELECT last_name FROM leads WHERE id = $lead") =~ /Number/;
+	});
 	return $session;
 }
 
@@ -59,9 +62,9 @@ SQL
 
 $t->behaviour('a lead that changes all the time is sent at last, and then as it is when it rests', sub {
 	my $user = $t->user(lofty => 1, fub => 1);
-	my $lead = $t->lead($user);
 
 	$t->fault_for($user, $_, { method => 'GET' }, { type => 'delay', ms => 1200 }, times => -1) for qw(lofty fub);
+	my $lead = $t->lead($user);
 	my $session = go_on_changing($lead);
 	for my $crm (qw(lofty fub))
 	{
