@@ -216,6 +216,15 @@ query_leads(const ReadBatch *batch, LeadQuery *query, const LeadColumns *columns
 	lead_query(query, columns, relation, users, ids, n);
 }
 
+/* Of rows with equal ids the one with just this text counts. */
+static bool
+has_exact_row(const Job *job, bool only_look)
+{
+	const CrmLead *lead = only_look ? job->seen : job->session.lead;
+
+	return lead != NULL && strcmp(lead->id, job->lead_id) == 0;
+}
+
 static void
 take_rows(const ReadBatch *batch, const LeadQuery *query)
 {
@@ -223,10 +232,12 @@ take_rows(const ReadBatch *batch, const LeadQuery *query)
 	{
 		int64		number = spi_int64(i, LEAD_ROW_NUMBER, 1);
 		Job		   *job = list_nth(batch->jobs, query->asked[number - 1]);
+		bool		only_look = batch->resolves || job->state == JOB_STATE_CHECK;
+		const char *id = spi_text(i, LEAD_ROW_ID);
 
-		if (spi_text(i, LEAD_ROW_ID) != NULL &&
+		if (id != NULL && (strcmp(id, job->lead_id) == 0 || !has_exact_row(job, only_look)) &&
 			lead_query_is_of(query, spi_text(i, LEAD_ROW_USER), job->connection->user_id))
-			set_lead_of_row(job, i, batch->resolves || job->state == JOB_STATE_CHECK);
+			set_lead_of_row(job, i, only_look);
 	}
 }
 
