@@ -451,33 +451,23 @@ field_is_left(const CrmLink *link, const uint8 *now, LeadField field)
 		!lead_digest_differs(link->digest, withheld, field);
 }
 
-/* A part of the name that is as it was, and none that is another. */
-static bool
-name_is_left(const CrmLink *link, const uint8 *now)
-{
-	static const LeadField parts[] = {LEAD_FIELD_FIRST_NAME, LEAD_FIELD_LAST_NAME};
-	bool		left = false;
-
-	for (int i = 0; i < lengthof(parts); i++)
-	{
-		if (field_is_left(link, now, parts[i]))
-			left = true;
-		else if (lead_digest_has(now, parts[i]) && lead_digest_has(link->digest, parts[i]))
-			return false;
-	}
-	return left;
-}
-
 bool
 record_is_of_another(const CrmLink *link, const CrmLead *lead, const IntegrationSettings *settings)
 {
+	static const LeadField fields[] = {
+		LEAD_FIELD_PHONE, LEAD_FIELD_EMAIL, LEAD_FIELD_FIRST_NAME, LEAD_FIELD_LAST_NAME
+	};
 	uint8		now[LEAD_DIGEST_SIZE];
 
 	if (link->record_id == NULL || !link->has_digest || (lead->phone_key == NULL && lead->email == NULL))
 		return false;
 	lead_digest(lead, settings, now);
-	return !field_is_left(link, now, LEAD_FIELD_PHONE) && !field_is_left(link, now, LEAD_FIELD_EMAIL) &&
-		!name_is_left(link, now);
+	for (int i = 0; i < lengthof(fields); i++)
+	{
+		if (field_is_left(link, now, fields[i]))
+			return false;
+	}
+	return true;
 }
 
 void

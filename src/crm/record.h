@@ -125,8 +125,8 @@ extern void record_link(CrmSession *session, char *record_id, CrmMatch match);
 
 /*
  * Is the lead another person than the one whom the link is of?  It has a phone
- * number or an e-mail, and none of the phone, the e-mail and the name that was
- * written down.  Who lost all of them may still be the same.
+ * number or an e-mail, and none of the phone, the e-mail and the names that were
+ * written down.  Who keeps one of the names, or has lost everything, is the same.
  */
 extern bool record_is_of_another(const CrmLink *link, const CrmLead *lead,
 								 const IntegrationSettings *settings);

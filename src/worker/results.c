@@ -1053,6 +1053,7 @@ put_off(Job *job)
 	if (verdict_is_counted(job))
 		tally_count(job->connection, job->session.outcome.status == CRM_STATUS_SUCCESS, -1);
 	job->due_at = due_at;
+	connection_ready(job->connection);	/* a reload may have waited for it to be put off */
 }
 
 /*
