@@ -216,7 +216,7 @@ load_link(CrmSession *session, Datum id, const char *lead_id, const LeadSource *
 	}
 	load_link_of(session, id, session->lead->id, source->id, account);
 	if (session->link.record_id == NULL &&
-		(spelled = lead_source_spelled_link(source, DatumGetUUIDP(id), session->lead->id)) != NULL)
+		(spelled = lead_source_spelled_link(source, DatumGetUUIDP(id), account, session->lead->id)) != NULL)
 		load_link_of(session, id, spelled, source->id, account);
 	if (record_is_of_another(&session->link, session->lead, session->connection->settings))
 		memset(&session->link, 0, sizeof(session->link));

@@ -122,15 +122,16 @@ note_spelled(const char *lead_id, const char *spelled, void *arg)
 }
 
 char *
-lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration, char *lead_id)
+lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration, const char *account,
+						 char *lead_id)
 {
+	SpelledLinks links = {integration, account, source->id, InvalidOid};
 	char	   *spelled = NULL;
 	LeadKey		key;
-	Oid			owner;
 
 	lead_key_init(&key, source->columns, source->relation, LEAD_FIELD_ID);
-	if (lead_key_may_be_respelled(&key, source->id_type) && lead_table_owner(source->relation, &owner))
-		links_find_spelled(integration, source->id, &key, owner, list_make1(lead_id), note_spelled, &spelled);
+	if (lead_key_may_be_respelled(&key, source->id_type) && lead_table_owner(source->relation, &links.owner))
+		links_find_spelled(&links, &key, list_make1(lead_id), note_spelled, &spelled);
 	return spelled;
 }
 

@@ -61,7 +61,8 @@ extern void lead_source_same_ids(const LeadSource *source, char **ids, int n_ids
 								 char **asked, int n_asked, bool *is_asked);
 
 /* The text of a lead's id under which it is linked, if it is another; else NULL. */
-extern char *lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration, char *lead_id);
+extern char *lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration,
+									  const char *account, char *lead_id);
 
 /*
  * Run body for one table in a subtransaction.  One that cannot be read, by a

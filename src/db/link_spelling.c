@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "db/link.h"
 #include "db/link_spelling.h"
 #include "db/statement.h"
 
@@ -18,10 +19,10 @@
 
 static Statement select_spellings = {
 	.sql = "SELECT DISTINCT ON (l.lead_id) l.lead_id FROM @schema@.crm_lead_links l"
-	" WHERE l.integration_id = $1 AND l.source_id = $2 AND l.lead_id > $3"
+	" WHERE l.integration_id = $1 AND l.source_id = $2 AND l.lead_id > $3 AND " LINK_OF_ACCOUNT("$4")
 	" ORDER BY l.lead_id LIMIT 10000",
-	.nargs = 3,
-	.argtypes = {UUIDOID, INT4OID, TEXTOID}
+	.nargs = 4,
+	.argtypes = {UUIDOID, INT4OID, TEXTOID, TEXTOID}
 };
 
 /* One batch of SPI rows; the last text of it, NULL when there are no more. */
@@ -58,22 +59,25 @@ look_through(LeadKeySet *asked, const LeadKey *key, Oid owner, MemoryContext cal
 }
 
 void
-links_find_spelled(const pg_uuid_t *integration, int source_id, const LeadKey *key, Oid owner,
-				   List *lead_ids, SpelledLinkFunction found, void *arg)
+links_find_spelled(const SpelledLinks *links, const LeadKey *key, List *lead_ids,
+				   SpelledLinkFunction found, void *arg)
 {
 	LeadKeySet *asked;
-	Datum		values[3] = {UUIDPGetDatum(integration), Int32GetDatum(source_id), (Datum) 0};
+	Datum		values[4] = {UUIDPGetDatum(links->integration), Int32GetDatum(links->source_id)};
+	const char *nulls = links->account != NULL ? NULL : "   n";
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext batch = AllocSetContextCreate(caller, "echosync spelled links", ALLOCSET_DEFAULT_SIZES);
 	StringInfoData last;
 	SavedUser	saved;
 	ListCell   *lc;
 
-	db_become_restricted(owner, &saved);
+	db_become_restricted(links->owner, &saved);
 	asked = lead_key_set_make(key);
 	foreach(lc, lead_ids)
 		lead_key_set_add(asked, lfirst(lc), lfirst(lc));
 	db_restore_user(&saved);
+	if (links->account != NULL)
+		values[3] = CStringGetTextDatum(links->account);
 	initStringInfo(&last);
 	for (;;)
 	{
@@ -82,8 +86,8 @@ links_find_spelled(const pg_uuid_t *integration, int source_id, const LeadKey *k
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(batch);
 		values[2] = CStringGetTextDatum(last.data);
-		statement_execute(&select_spellings, values, NULL, true, 0);
-		end = look_through(asked, key, owner, caller, found, arg);
+		statement_execute(&select_spellings, values, nulls, true, 0);
+		end = look_through(asked, key, links->owner, caller, found, arg);
 		MemoryContextSwitchTo(caller);
 		if (end == NULL)
 			break;

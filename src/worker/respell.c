@@ -10,8 +10,10 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 
 #include "db/lead_columns.h"
+#include "db/link.h"
 #include "db/link_spelling.h"
 #include "worker/worker.h"
 
@@ -23,16 +25,21 @@ static Statement select_source = {
 	.argtypes = {INT4OID}
 };
 
-/* A link that somebody holds is tried again; one that is there already stays. */
+/*
+ * One link for each lead, the one written last if it has several.  One that
+ * somebody holds is tried again.
+ */
 static Statement rename_links = {
-	.sql = "UPDATE @schema@.crm_lead_links l SET lead_id = held.lead_id FROM ("
-	" SELECT h.ctid AS place, k.lead_id FROM unnest($3, $4) k(lead_id, spelled)"
-	" JOIN @schema@.crm_lead_links h ON h.integration_id = $1 AND h.source_id = $2 AND h.lead_id = k.spelled"
-	" WHERE NOT EXISTS (SELECT FROM @schema@.crm_lead_links o WHERE o.integration_id = $1"
-	" AND o.lead_id = k.lead_id AND o.source_id = $2 AND o.crm_account IS NOT DISTINCT FROM h.crm_account)"
-	" FOR UPDATE OF h SKIP LOCKED) held WHERE l.ctid = held.place",
-	.nargs = 4,
-	.argtypes = {UUIDOID, INT4OID, TEXTARRAYOID, TEXTARRAYOID}
+	.sql = "UPDATE @schema@.crm_lead_links u SET lead_id = held.lead_id FROM ("
+	" SELECT h.ctid AS place, newest.lead_id FROM ("
+	" SELECT DISTINCT ON (k.lead_id) k.lead_id, l.ctid AS place FROM unnest($3, $4) k(lead_id, spelled)"
+	" JOIN @schema@.crm_lead_links l ON l.integration_id = $1 AND l.source_id = $2 AND l.lead_id = k.spelled"
+	" AND " LINK_OF_ACCOUNT("$5")
+	" ORDER BY k.lead_id, l.crm_account NULLS LAST, l.synced_at DESC) newest"
+	" JOIN @schema@.crm_lead_links h ON h.ctid = newest.place"
+	" FOR UPDATE OF h SKIP LOCKED) held WHERE u.ctid = held.place RETURNING u.lead_id",
+	.nargs = 5,
+	.argtypes = {UUIDOID, INT4OID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID}
 };
 
 /* Leads of one connection and source. */
@@ -42,27 +49,35 @@ typedef struct Respelled
 	int			source_id;
 	List	   *jobs;
 	List	   *found;			/* of these, whose link has another text */
+	List	   *renamed;		/* of these, whose link has it no more */
 	RowSet	   *links;			/* lead_id, spelled */
-	bool		held;			/* one of the links, by somebody else */
 } Respelled;
+
+/* Add the jobs of a lead to a list that outlives the transaction. */
+static List *
+add_jobs_of(List *list, const List *jobs, const char *lead_id)
+{
+	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		if (strcmp(((Job *) lfirst(lc))->lead_id, lead_id) == 0)
+			list = list_append_unique_ptr(list, lfirst(lc));
+	}
+	MemoryContextSwitchTo(caller);
+	return list;
+}
 
 static void
 note_spelled(const char *lead_id, const char *spelled, void *arg)
 {
 	Respelled  *respelled = arg;
-	MemoryContext caller;
-	ListCell   *lc;
 
 	rowset_row(respelled->links);
 	rowset_text(respelled->links, lead_id);
 	rowset_text(respelled->links, spelled);
-	caller = MemoryContextSwitchTo(worker->turn);
-	foreach(lc, respelled->jobs)
-	{
-		if (((Job *) lfirst(lc))->lead_id == lead_id)
-			respelled->found = list_append_unique_ptr(respelled->found, lfirst(lc));
-	}
-	MemoryContextSwitchTo(caller);
+	respelled->found = add_jobs_of(respelled->found, respelled->jobs, lead_id);
 }
 
 static List *
@@ -77,36 +92,44 @@ lead_ids_of(const List *jobs)
 }
 
 static void
-respell_body(void *arg)
+rename_found(Respelled *respelled, const char *account)
 {
-	Respelled  *respelled = arg;
-	Datum		values[4];
-	LeadColumns *columns;
-	LeadKey		key;
-	Oid			relation,
-				owner;
-	bool		isnull;
+	Datum		values[5];
 
-	values[0] = Int32GetDatum(respelled->source_id);
-	statement_execute(&select_source, values, NULL, false, 1);
-	if (SPI_processed == 0)
-		return;
-	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
-	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
-	if (!lead_table_owner(relation, &owner))
-		return;
-	lead_key_init(&key, columns, relation, LEAD_FIELD_ID);
-	respelled->links = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
-	links_find_spelled(&respelled->connection->id, respelled->source_id, &key, owner,
-					   lead_ids_of(respelled->jobs), note_spelled, respelled);
-	if (respelled->links->n_rows == 0)
-		return;
 	values[0] = UUIDPGetDatum(&respelled->connection->id);
 	values[1] = Int32GetDatum(respelled->source_id);
 	values[2] = rowset_array(respelled->links, 0);
 	values[3] = rowset_array(respelled->links, 1);
-	statement_execute(&rename_links, values, NULL, false, 0);
-	respelled->held = SPI_processed < respelled->links->n_rows;
+	values[4] = account != NULL ? CStringGetTextDatum(account) : (Datum) 0;
+	statement_execute(&rename_links, values, account != NULL ? NULL : "    n", false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		respelled->renamed = add_jobs_of(respelled->renamed, respelled->jobs, spi_text(i, 1));
+}
+
+static void
+respell_body(void *arg)
+{
+	Respelled  *respelled = arg;
+	SpelledLinks links = {&respelled->connection->id, link_account(respelled->connection->account),
+		respelled->source_id, InvalidOid};
+	Datum		value = Int32GetDatum(respelled->source_id);
+	LeadColumns *columns;
+	LeadKey		key;
+	Oid			relation;
+	bool		isnull;
+
+	statement_execute(&select_source, &value, NULL, false, 1);
+	if (SPI_processed == 0)
+		return;
+	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
+	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
+	if (!lead_table_owner(relation, &links.owner))
+		return;
+	lead_key_init(&key, columns, relation, LEAD_FIELD_ID);
+	respelled->links = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
+	links_find_spelled(&links, &key, lead_ids_of(respelled->jobs), note_spelled, respelled);
+	if (respelled->links->n_rows > 0)
+		rename_found(respelled, links.account);
 }
 
 /* Those whose link is there now begin anew with it. */
@@ -119,8 +142,8 @@ respell(Respelled *respelled)
 	foreach(lc, respelled->jobs)
 		((Job *) lfirst(lc))->respelled = false;
 	foreach(lc, ok ? respelled->found : respelled->jobs)
-		job_hold(lfirst(lc), TimestampTzPlusMilliseconds(worker->now,
-														 ok && !respelled->held ? 0 : RESPELL_RETRY_MS));
+		job_hold(lfirst(lc), TimestampTzPlusMilliseconds(worker->now, ok && list_member_ptr(respelled->renamed, lfirst(lc)) ?
+														 0 : RESPELL_RETRY_MS));
 }
 
 static bool

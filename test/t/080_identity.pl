@@ -436,6 +436,34 @@ $t->behaviour('the type of the id is changed while leads wait and are linked', s
 # Dead letters, and leads in work
 # ------------------------------------------------------------------------
 
+$t->behaviour('a lead whose id is written otherwise now goes on with its record, also where it had several texts', sub {
+	my $user = $t->user(lofty => 1);
+	my $table = table('rewritten', 'citext');
+	my $phone = insert($table, $user->{id}, 'mixed');
+
+	$t->drain($user);
+	$t->sql('INSERT INTO crm_lead_links SELECT (jsonb_populate_record(l, \'{"lead_id": "MIXED"}\')).* FROM crm_lead_links l' . " WHERE l.user_id = '$user->{id}'");
+	app("UPDATE $table SET id = 'Mixed', first_name = 'Mona'");
+	$t->drain($user);
+	is(name_of(person($user, 'lofty', $phone)), 'Mona Holt', 'the change is there');
+	is(scalar(my @all = $t->records($user, 'lofty')), 1, 'in the one record');
+	is($t->sql("SELECT count(*) FROM crm_lead_links WHERE user_id = '$user->{id}' AND lead_id = 'Mixed'"), '1', 'which is linked by the text of now');
+	my $other = insert($table, $user->{id}, 'held');
+
+	$t->drain($user);
+	$t->sql("UPDATE crm_lead_links SET lead_id = 'HELD' WHERE user_id = '$user->{id}' AND lead_id = 'held'");
+	my $keeper = $t->node->background_psql('postgres', on_error_stop => 1);
+	$keeper->query_safe("BEGIN; SELECT FROM crm_lead_links WHERE lead_id = 'HELD' FOR UPDATE");
+	app("UPDATE $table SET first_name = 'Hilda' WHERE id = 'held'");
+	my $free = $t->lead($user);
+	$t->wait_for_sql("SELECT EXISTS (SELECT FROM crm_lead_links WHERE user_id = '$user->{id}' AND lead_id = '$free')");
+	is(name_of(person($user, 'lofty', $other)), 'Dana Holt', 'one whose link is held waits, and others go');
+	$keeper->query_safe('COMMIT');
+	$keeper->quit;
+	$t->drain($user);
+	is(name_of(person($user, 'lofty', $other)), 'Hilda Holt', 'until it is let go');
+});
+
 $t->behaviour('dead letters are retried and discarded by ids in any spelling', sub {
 	my $user = $t->user(lofty => 1);
 	my $table = table('of_dead', 'uuid');
