@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timeout.h"
@@ -241,6 +242,16 @@ take_rows(const ReadBatch *batch, const LeadQuery *query)
 	}
 }
 
+/*
+ * Without an index on its ids, each row of a table is looked up among the leads
+ * by its hash, and not compared with one after the other.  Put back with the user.
+ */
+static void
+allow_hash_join(void)
+{
+	(void) set_config_option("enable_hashjoin", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /* Run the application's side: its table, its types, its rights. */
 static void
 read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
@@ -249,6 +260,7 @@ read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner
 	LeadQuery	query;
 
 	db_become_restricted(owner, &saved);
+	allow_hash_join();
 	reading_source = batch->source_id;
 	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
 	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);

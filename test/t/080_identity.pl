@@ -300,6 +300,25 @@ $t->behaviour('an id that is unique only with its user is the user\'s', sub {
 	}
 });
 
+$t->behaviour('a table without an index on its ids is read once for leads that go together', sub {
+	my $user = $t->user(lofty => 1);
+	my $table = table('without_index', 'uuid');
+
+	app("INSERT INTO $table SELECT gen_random_uuid(), 'nobody', '8015550000' FROM generate_series(1, 80000)");
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	insert($table, $user->{id}, "b0000000-0000-4000-8000-00000000000$_") for 1 .. 8;
+	my $copied = sub { $t->sql("SELECT pg_stat_get_db_temp_bytes(oid) FROM pg_database WHERE datname = 'postgres'") };
+	my $scanned = "SELECT pg_stat_get_tuples_returned('$table'::regclass)";
+	my ($before, $read) = ($copied->(), $t->sql($scanned));
+
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->drain($user);
+	is(scalar(my @all = $t->records($user, 'lofty')), 8, 'all are there');
+	$t->wait_for_sql("SELECT ($scanned) > $read");
+	cmp_ok($t->sql($scanned) - $read, '<', 8 * 80000, 'the table was not read for each of them');
+	is($copied->(), $before, 'nor copied, to be looked through for each');
+});
+
 # ------------------------------------------------------------------------
 # A webhook's lead, and the table that may have it
 # ------------------------------------------------------------------------
