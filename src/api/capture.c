@@ -24,6 +24,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
@@ -212,6 +213,8 @@ load_mapping(int source_id, Oid relid, Oid *source)
 	SavedUser	saved;
 	bool		isnull;
 
+	/* What is kept must not be as old as this transaction may see things. */
+	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	db_become_owner(&saved);
 	statement_execute(&select_source, &value, NULL, true, 1);
@@ -227,6 +230,7 @@ load_mapping(int source_id, Oid relid, Oid *source)
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
+	PopActiveSnapshot();
 	return columns;
 }
 
@@ -605,6 +609,12 @@ column_differs(TupleTableSlot *old, TupleTableSlot *new, AttrNumber attnum)
 
 	if (old_null || new_null)
 		return old_null != new_null;
+
+	/* An update keeps what is stored elsewhere as it is, and need not fetch it. */
+	if (att->attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(old_value)) &&
+		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(new_value)) &&
+		memcmp(DatumGetPointer(old_value), DatumGetPointer(new_value), TOAST_POINTER_SIZE) == 0)
+		return false;
 	return !datum_image_eq(old_value, new_value, att->attbyval, att->attlen);
 }
 

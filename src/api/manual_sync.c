@@ -64,6 +64,7 @@ typedef struct ManualRun
 	int			n_lead_ids;
 	bool	   *found;			/* of these, a lead of the caller's */
 	HTAB	   *queued;			/* of leads met, if some are asked for */
+	bool		left_out;		/* a table: what is not found may be there */
 	int64		n_skipped;
 } ManualRun;
 
@@ -156,6 +157,7 @@ try_source(ManualRun *run, const LeadSource *source)
 		return;
 	run->enqueue->n_queued = n_queued;
 	run->n_skipped = n_skipped;
+	run->left_out = true;
 }
 
 /* Asked-for ids that are no lead of the caller's: another's, or nobody's. */
@@ -167,7 +169,8 @@ refuse_missing(ManualRun *run)
 	{
 		if (run->found[i] || !is_new(run, run->lead_ids[i], 0))	/* a repeated id counts once */
 			continue;
-		enqueue_refuse(run->enqueue, &run->target, run->lead_ids[i], REFUSAL_LEAD_DELETED);
+		if (!run->left_out)
+			enqueue_refuse(run->enqueue, &run->target, run->lead_ids[i], REFUSAL_LEAD_DELETED);
 		run->n_skipped++;
 	}
 	enqueue_write(run->enqueue);

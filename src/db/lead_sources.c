@@ -157,7 +157,12 @@ lead_source_try(const LeadSource *source, LeadSourceBody body, void *arg)
 	Attempt		attempt = {source, body, arg};
 	int			code = run_in_subtransaction(attempt_body, &attempt, false);
 
-	if (code != 0)
+	if (code == ERRCODE_LOCK_NOT_AVAILABLE)
+		ereport(WARNING,
+				(errcode(code),
+				 errmsg("leads of table %u were left out: somebody holds a lock on it", source->relation),
+				 errhint("Try again when it is let go.")));
+	else if (code != 0)
 		ereport(WARNING,
 				(errmsg("leads of table %u could not be read and were left out", source->relation),
 				 errdetail("SQLSTATE %s.", unpack_sql_state(code))));
@@ -176,7 +181,10 @@ lead_source_open(const LeadSource *source, const char *user_id, char **ids, int 
 		users[i] = unconstify(char *, user_id);
 	cursor->source = source;
 	cursor->user_id = user_id;
-	LockRelationOid(source->relation, AccessShareLock);
+	if (!ConditionalLockRelationOid(source->relation, AccessShareLock))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("attached table %u is locked", source->relation)));
 	become_reader(source, &saved);
 	lead_query(&cursor->query, source->columns, source->relation, users, ids, n);
 	if (cursor->query.n > 0)

@@ -10,6 +10,7 @@ ALTER TABLE crm_lead_links
     DROP CONSTRAINT crm_lead_links_pkey,
     ADD CONSTRAINT crm_lead_links_key UNIQUE NULLS NOT DISTINCT (integration_id, lead_id, source_id, crm_account);
 ALTER TABLE crm_lead_links REPLICA IDENTITY FULL;
+ALTER TABLE crm_instance REPLICA IDENTITY FULL;
 COMMENT ON COLUMN crm_lead_links.phone_hash IS 'Salted digest of the phone key that the record is known to carry: finds a record written a moment ago that the CRM does not index yet.';
 COMMENT ON COLUMN crm_lead_links.email_hash IS 'The same of the e-mail address.';
 COMMENT ON COLUMN crm_lead_links.crm_account IS 'The account of the CRM that the record is in: crm_integrations.crm_account up to the slash. Null: the account of the connection as it was when 1.1 was installed, or one that the CRM does not tell. Links of another account are kept, and used again when that account is connected again.';

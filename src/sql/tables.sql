@@ -233,6 +233,7 @@ CREATE TABLE crm_instance (
     promoted_at timestamptz,
     stamped_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE crm_instance REPLICA IDENTITY FULL;     -- no key: a restore may put a second stamp beside the first
 COMMENT ON TABLE crm_instance IS 'The database that these rows belong to. A restored or cloned database finds another''s stamp here and sends nothing until echosync_adopt().';
 COMMENT ON COLUMN crm_instance.timeline IS 'The server''s timeline when a worker looked last. A later one: a standby was promoted.';
 COMMENT ON COLUMN crm_instance.promoted_at IS 'When a worker first saw that. What the former server did just before may not have come here.';
