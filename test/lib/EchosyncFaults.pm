@@ -502,4 +502,29 @@ sub changes_heard
 	  grep { $_->{integration} eq $integration } $self->heard($listener);
 }
 
+# A user connected to Follow Up Boss by OAuth, who has sent a lead.
+sub oauth_user
+{
+	my ($self, $settings) = @_;
+	my $user = $self->user;
+
+	$self->connect_fub_oauth($user, $settings);
+	$self->lead($user, first_name => 'Warm');
+	$self->drain($user);
+	return $user;
+}
+
+# The same user, as whom another account of Follow Up Boss knows.
+sub elsewhere
+{
+	my ($self, $user) = @_;
+	my $n = ++$self->{n_elsewhere};
+	my $account = '' . (790000 + $n);
+	my $key = sprintf 'fka_else%012d', $n;
+
+	$self->control('POST', '/account', { crm => 'fub', key => $key, account => $account });
+	push @{ $self->{secrets} }, $key;
+	return { %$user, keys => { %{ $user->{keys} }, fub => $key }, accounts => { %{ $user->{accounts} }, fub => $account } };
+}
+
 1;

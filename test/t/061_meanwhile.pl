@@ -20,35 +20,12 @@ CONF
 # and the request.
 use constant ONE_REQUEST => 5 + 1 + 4;
 
-my $n_accounts = 0;
-
 # ------------------------------------------------------------------------
 # Users, calls
 # ------------------------------------------------------------------------
 
-# A user connected to Follow Up Boss by OAuth, who has sent a lead.
-sub oauth_user
-{
-	my ($settings) = @_;
-	my $user = $t->user;
-
-	$t->connect_fub_oauth($user, $settings);
-	$t->lead($user, first_name => 'Warm');
-	$t->drain($user);
-	return $user;
-}
-
-# The same user, as whom another account of Follow Up Boss knows.
-sub elsewhere
-{
-	my ($user) = @_;
-	my $account = '' . (790000 + ++$n_accounts);
-	my $key = sprintf 'fka_else%012d', $n_accounts;
-
-	$t->control('POST', '/account', { crm => 'fub', key => $key, account => $account });
-	push @{ $t->{secrets} }, $key;
-	return { %$user, keys => { %{ $user->{keys} }, fub => $key }, accounts => { %{ $user->{accounts} }, fub => $account } };
-}
+sub oauth_user { return $t->oauth_user(@_) }
+sub elsewhere { return $t->elsewhere(@_) }
 
 my %CONNECT = (
 	key => sub { $t->connect_fub_key($_[0]) },

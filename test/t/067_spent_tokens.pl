@@ -17,30 +17,8 @@ echosync.uncertain_wait = '300ms'
 echosync.request_timeout = '4s'
 CONF
 
-my $n_accounts = 0;
-
-# A user connected to Follow Up Boss by OAuth, who has sent a lead.
-sub oauth_user
-{
-	my $user = $t->user;
-
-	$t->connect_fub_oauth($user);
-	$t->lead($user, first_name => 'Warm');
-	$t->drain($user);
-	return $user;
-}
-
-# The same user, as whom another account of Follow Up Boss knows.
-sub elsewhere
-{
-	my ($user) = @_;
-	my $account = '' . (790000 + ++$n_accounts);
-	my $key = sprintf 'fka_else%012d', $n_accounts;
-
-	$t->control('POST', '/account', { crm => 'fub', key => $key, account => $account });
-	push @{ $t->{secrets} }, $key;
-	return { %$user, keys => { %{ $user->{keys} }, fub => $key }, accounts => { %{ $user->{accounts} }, fub => $account } };
-}
+sub oauth_user { return $t->oauth_user(@_) }
+sub elsewhere { return $t->elsewhere(@_) }
 
 sub refreshes
 {
