@@ -43,7 +43,7 @@ judge_leads(const BodyInput *input)
 		StringInfoData out;
 		CrmLead    *again;
 
-		PROMISE(lead->id != NULL && lead->id[0] != '\0' && lead->source_id == 0);
+		PROMISE(lead->id != NULL && lead->id[0] != '\0');
 
 		/* the snapshot that is queued is the same lead when it is sent */
 		initStringInfo(&out);
