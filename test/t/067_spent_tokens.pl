@@ -42,12 +42,15 @@ $t->behaviour('a refresh that brings no refresh token keeps the one that was spe
 
 	$t->knob('fub_app', 'refresh_mode', 'omit');
 	$t->agent($_->{old}, 'fub', 0, 'expire_access') for values %users;
-	$t->fault('fub_app', { path => '/oauth/token', body_contains => 'grant_type=refresh_token' }, { type => 'delay', ms => 2000 }, times => 3);
+	$t->fault('fub_app', { path => '/oauth/token', body_contains => 'grant_type=refresh_token' }, { type => 'delay', ms => 3000 }, times => 3);
 	my $mark = $t->mark;
-	$t->lead($_->{old}, first_name => 'During') for values %users;
-	$t->wait_until('refreshes are under way', sub { refreshes(since => $mark) == 3 });
+	# One after the other, so that each credential is replaced before its refresh ends.
 	for my $how (sort keys %users)
 	{
+		my $n = refreshes(since => $mark);
+
+		$t->lead($users{$how}{old}, first_name => 'During');
+		$t->wait_until('the refresh is under way', sub { refreshes(since => $mark) > $n });
 		$users{$how}{new} = $CONNECT{$how}->($users{$how}{old});
 		$users{$how}{sealed} = sealed($users{$how}{new});
 	}
