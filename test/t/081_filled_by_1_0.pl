@@ -13,8 +13,10 @@ use Test::More;
 
 my $root = "$FindBin::RealBin/../..";
 my $JSON = JSON::PP->new;
-my $t = EchosyncFaults->start(bare => 1, conf => "echosync.uncertain_wait = '300ms'\n");
+my $t = EchosyncFaults->start(bare => 1, conf => "echosync.log_retention = 0\nechosync.uncertain_wait = '300ms'\n");
 my (%users, @leads, $n_logs);
+
+$t->{n_leads} = 1000;            # new phones are not those of the leads that are there
 
 # The accounts that 1.0.0's connections belong to, with what was in them.
 sub fill
@@ -120,6 +122,19 @@ $t->behaviour('opt-outs find the records that 1.0.0 has made', sub {
 
 		is(join(' ', map { $record->{$_} ? 1 : 0 } qw(cannotCall cannotText cannotEmail)), '1 1 1', called($lead));
 	}
+});
+
+# A date as a timestamp has another text.
+$t->behaviour('the type of the id of a table that 1.0.0 had attached is changed after the update', sub {
+	my ($lead) = grep { $_->{id} eq '2026-01-03' } @leads;
+	my ($record) = there($lead);
+	my $phone = $t->new_phone;
+	my $mark = $t->mark;
+
+	$t->sql("ALTER TABLE $lead->{table} ALTER id TYPE timestamp USING id::timestamp; UPDATE $lead->{table} SET phone = '$phone', dnc = false WHERE phone = '$lead->{phone}'");
+	drain_all();
+	is(join(', ', map { "$_->{method} $_->{path}" } $t->writes($lead->{user}, 'lofty', since => $mark)), "PUT /v1.0/leads/$record->{leadId}", 'a lead goes on with its record');
+	is($t->sql("SELECT lead_id FROM crm_lead_links WHERE crm_record_id = '$record->{leadId}'"), '2026-01-03 00:00:00', 'under the text that it has now');
 });
 
 $t->done;
