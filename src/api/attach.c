@@ -32,7 +32,7 @@ PG_FUNCTION_INFO_V1(echosync_detach_leads);
 #define STATEMENT_TRIGGER "echosync_capture_end"
 
 static Statement select_sources = {
-	.sql = "SELECT s.id, s.mapping, s.retired FROM @schema@.crm_lead_sources s WHERE s.relation = $1",
+	.sql = "SELECT s.id, s.mapping, s.retired, s.id_type FROM @schema@.crm_lead_sources s WHERE s.relation = $1",
 	.nargs = 1,
 	.argtypes = {REGCLASSOID}
 };
@@ -44,11 +44,14 @@ static Statement insert_source = {
 	.argtypes = {REGCLASSOID, JSONBOID, NAMEOID, TEXTOID}
 };
 
+/* Leads may have been written down with the former type, and with this one from now on. */
 static Statement update_source = {
 	.sql = "UPDATE @schema@.crm_lead_sources SET mapping = $2, attached = true, retired = false,"
-	" attached_by = $3, attached_at = pg_catalog.clock_timestamp() WHERE id = $1",
-	.nargs = 3,
-	.argtypes = {INT4OID, JSONBOID, NAMEOID}
+	" attached_by = $3, attached_at = pg_catalog.clock_timestamp(), id_type = CASE"
+	" WHEN $4 = ANY (pg_catalog.string_to_array(id_type, ', ')) THEN id_type ELSE id_type || ', ' || $4 END"
+	" WHERE id = $1",
+	.nargs = 4,
+	.argtypes = {INT4OID, JSONBOID, NAMEOID, TEXTOID}
 };
 
 /* Its ids were another column's: what waits of it goes by that one. */
@@ -151,50 +154,91 @@ id_column(Jsonb *mapping)
 }
 
 /*
+ * How well a source of the table fits the id column.  A retired one is of a column
+ * of the same name; the one in use may be of a column that is gone.
+ */
+typedef enum SourceFit
+{
+	FIT_NOT,
+	FIT_RETIRED,
+	FIT_RENAMED,
+	FIT_RETIRED_OF_TYPE,
+	FIT_RENAMED_OF_TYPE,
+	FIT_IN_USE
+} SourceFit;
+
+/* Is it the last of the types that ids were written down with? */
+static bool
+is_last_type(const char *types, const char *type)
+{
+	const char *last = types != NULL ? strrchr(types, ' ') : NULL;
+
+	return types != NULL && strcmp(last != NULL ? last + 1 : types, type) == 0;
+}
+
+static SourceFit
+source_fit(Oid relid, const char *column, const char *type, uint64 i)
+{
+	bool		isnull;
+	const char *former = id_column(DatumGetJsonbP(spi_datum(i, 2, &isnull)));
+	bool		same_name = strcmp(former, column) == 0;
+	bool		same_type = is_last_type(spi_text(i, 4), type);
+
+	if (spi_bool(i, 3))
+		return !same_name ? FIT_NOT : same_type ? FIT_RETIRED_OF_TYPE : FIT_RETIRED;
+	if (same_name)
+		return FIT_IN_USE;
+	return get_attnum(relid, former) > 0 ? FIT_NOT : same_type ? FIT_RENAMED_OF_TYPE : FIT_RENAMED;
+}
+
+/*
  * Which source of the table is it?  Ids of another column are other ids, unless
- * the column they were of is gone: it has another name, then.  0: a new one.
+ * the column they were of is gone: it has another name, then.  That is so also
+ * where it got the name of a column which had been the id before; only the type
+ * tells the two apart.  0: a new one.
  */
 static int
-find_source(Oid relid, const char *column)
+find_source(Oid relid, const char *column, const char *type)
 {
 	Datum		value = ObjectIdGetDatum(relid);
-	int			renamed = 0;
-	bool		isnull;
+	int			best = 0;
+	SourceFit	best_fit = FIT_NOT;
 
 	statement_execute(&select_sources, &value, NULL, false, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		int			id = DatumGetInt32(spi_datum(i, 1, &isnull));
-		const char *former = id_column(DatumGetJsonbP(spi_datum(i, 2, &isnull)));
+		SourceFit	fit = source_fit(relid, column, type, i);
 
-		if (strcmp(former, column) == 0)
-			return id;
-		if (!spi_bool(i, 3) && get_attnum(relid, former) <= 0)
-			renamed = id;
+		if (fit <= best_fit)
+			continue;
+		best_fit = fit;
+		best = spi_int64(i, 1, 0);
 	}
-	return renamed;
+	return best;
 }
 
 /* As the extension's owner. */
 static int
 store_source(Oid relid, const LeadColumns *columns, Datum mapping, Datum role)
 {
-	const char *column = columns->names[LEAD_FIELD_ID][0];
-	int			id = find_source(relid, column);
 	Datum		values[4] = {ObjectIdGetDatum(relid)};
+	const char *type;
 	LeadKey		key;
+	int			id;
 
+	lead_key_init(&key, columns, relid, LEAD_FIELD_ID);
+	type = lead_key_type_name(&key);
+	id = find_source(relid, key.column, type);
 	statement_execute(&retire_source, values, NULL, false, 0);
 	values[1] = mapping;
 	values[2] = role;
+	values[3] = CStringGetTextDatum(type);
 	if (id != 0)
 	{
 		values[0] = Int32GetDatum(id);
 		statement_execute(&update_source, values, NULL, false, 0);
 		return id;
 	}
-	lead_key_init(&key, columns, relid, LEAD_FIELD_ID);
-	values[3] = CStringGetTextDatum(lead_key_type_name(&key));
 	statement_execute(&insert_source, values, NULL, false, 0);
 	return spi_int64(0, 1, 0);
 }

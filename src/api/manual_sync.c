@@ -152,9 +152,14 @@ try_source(ManualRun *run, const LeadSource *source)
 {
 	int64		n_queued = run->enqueue->n_queued;
 	int64		n_skipped = run->n_skipped;
+	bool	   *found = palloc(run->n_lead_ids + 1);
 
+	if (run->n_lead_ids > 0)
+		memcpy(found, run->found, run->n_lead_ids);
 	if (lead_source_try(source, queue_source, run))
 		return;
+	if (run->n_lead_ids > 0)
+		memcpy(run->found, found, run->n_lead_ids);
 	run->enqueue->n_queued = n_queued;
 	run->n_skipped = n_skipped;
 	run->left_out = true;

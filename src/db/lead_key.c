@@ -8,6 +8,7 @@
 #include "access/tupdesc.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -89,65 +90,6 @@ type_casts_to_its_text(Oid type)
 	}
 }
 
-void
-lead_key_init(LeadKey *key, const LeadColumns *columns, Oid relation, LeadField field)
-{
-	AttrNumber	attnum;
-	Oid			type = InvalidOid;
-	int32		typmod;
-
-	memset(key, 0, sizeof(*key));
-	key->column = columns->n[field] > 0 ? columns->names[field][0] : "";
-	attnum = get_attnum(relation, key->column);
-	if (attnum > 0)
-		get_atttypetypmodcoll(relation, attnum, &type, &typmod, &key->collation);
-	if (!OidIsValid(type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" of an attached table no longer exists", key->column),
-				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
-	key->type = getBaseType(type);
-
-	/* unnest would take a row apart. */
-	if (OidIsValid(get_array_type(key->type)) && !type_is_rowtype(key->type))
-		key->equality = lookup_type_cache(key->type, TYPECACHE_EQ_OPR)->eq_opr;
-	key->one_text = !OidIsValid(key->equality) || type_has_one_text(key->type, key->collation);
-}
-
-/* Of types in which a value and its text are the same. */
-bool
-lead_key_is_text(const LeadKey *key)
-{
-	return !OidIsValid(key->equality) ||
-		(key->one_text && (key->type == TEXTOID || key->type == VARCHAROID));
-}
-
-const char *
-lead_key_type_name(const LeadKey *key)
-{
-	switch (key->type)
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-			return "integer";
-		default:
-			return format_type_be(key->type);
-	}
-}
-
-bool
-lead_key_may_be_respelled(const LeadKey *key, const char *recorded_type)
-{
-	if (lead_key_is_text(key))
-		return false;
-	if (!key->one_text)
-		return true;
-	if (recorded_type == NULL)
-		return key->type == BOOLOID || key->type == INETOID;
-	return strcmp(recorded_type, lead_key_type_name(key)) != 0;
-}
-
 /* Is the function the server's, or one in C that a superuser has installed? */
 static bool
 function_is_trusted(Oid function)
@@ -185,7 +127,10 @@ row_type_is_trusted(Oid type)
 	return trusted;
 }
 
-/* within: as a part of another one, whose input checks a domain's conditions. */
+/*
+ * within: as a part of another one, whose input checks a domain's conditions.
+ * Those that it has not can be added at any time.
+ */
 static bool
 type_is_trusted(Oid type, bool within)
 {
@@ -197,7 +142,7 @@ type_is_trusted(Oid type, bool within)
 	bool		varlena;
 
 	check_stack_depth();
-	if (within && base != type && DomainHasConstraints(type))
+	if (within && base != type)
 		return false;
 	getTypeInputInfo(base, &input, &parameter);
 	getTypeOutputInfo(base, &output, &varlena);
@@ -214,14 +159,112 @@ type_is_trusted(Oid type, bool within)
 	return true;
 }
 
+static bool
+key_is_trusted(const LeadKey *key, Oid equality)
+{
+	return type_is_trusted(key->type, false) &&
+		(!OidIsValid(equality) || function_is_trusted(get_opcode(equality)));
+}
+
+/* Of types whose rows an array of values can be made of: unnest takes a row apart. */
+static Oid
+type_equality(Oid type)
+{
+	if (!OidIsValid(get_array_type(type)) || type_is_rowtype(type))
+		return InvalidOid;
+	return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+}
+
+bool
+lead_key_exists(const LeadColumns *columns, Oid relation, LeadField field)
+{
+	return columns->n[field] > 0 && get_attnum(relation, columns->names[field][0]) > 0;
+}
+
+void
+lead_key_init(LeadKey *key, const LeadColumns *columns, Oid relation, LeadField field)
+{
+	AttrNumber	attnum;
+	Oid			type = InvalidOid;
+	int32		typmod;
+
+	memset(key, 0, sizeof(*key));
+	key->column = columns->n[field] > 0 ? columns->names[field][0] : "";
+	attnum = get_attnum(relation, key->column);
+	if (attnum > 0)
+		get_atttypetypmodcoll(relation, attnum, &type, &typmod, &key->collation);
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of an attached table no longer exists", key->column),
+				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
+	key->type = getBaseType(type);
+	key->equality = type_equality(key->type);
+	if (!key_is_trusted(key, key->equality))
+		key->equality = InvalidOid;
+	key->one_text = !OidIsValid(key->equality) || type_has_one_text(key->type, key->collation);
+}
+
+/* Of types in which a value and its text are the same. */
+bool
+lead_key_is_text(const LeadKey *key)
+{
+	return !OidIsValid(key->equality) ||
+		(key->one_text && (key->type == TEXTOID || key->type == VARCHAROID));
+}
+
+/* Whatever the session's search_path. */
+static char *
+qualified_type_name(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Form_pg_type form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	if (form->typnamespace == PG_CATALOG_NAMESPACE)
+		name = pstrdup(NameStr(form->typname));
+	else
+		name = quote_qualified_identifier(get_namespace_name(form->typnamespace), NameStr(form->typname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+const char *
+lead_key_type_name(const LeadKey *key)
+{
+	switch (key->type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return "integer";
+		default:
+			return qualified_type_name(key->type);
+	}
+}
+
+bool
+lead_key_may_be_respelled(const LeadKey *key, const char *recorded_type)
+{
+	if (lead_key_is_text(key))
+		return false;
+	if (!key->one_text)
+		return true;
+	if (recorded_type == NULL)
+		return key->type == BOOLOID || key->type == INETOID;
+	return strcmp(recorded_type, lead_key_type_name(key)) != 0;
+}
+
 void
 lead_key_require(Relation rel, const LeadColumns *columns, LeadField field)
 {
 	LeadKey		key;
 
 	lead_key_init(&key, columns, RelationGetRelid(rel), field);
-	if (type_is_trusted(key.type, false) &&
-		(!OidIsValid(key.equality) || function_is_trusted(get_opcode(key.equality))))
+	if (key_is_trusted(&key, type_equality(key.type)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -320,6 +363,13 @@ uuid_fit(const char *text)
 	return digits == 32 ? FIT_TRY : FIT_NO;
 }
 
+/* PostgreSQL 16 writes a byte that is not ASCII as \ooo. */
+static bool
+char_is_octal(const char *text)
+{
+	return PG_VERSION_NUM >= 160000 && text[0] == '\\' && strlen(text) == 4;
+}
+
 /* Most texts can be told from values without a subtransaction. */
 static Fit
 text_fit(Oid type, const char *text)
@@ -338,6 +388,12 @@ text_fit(Oid type, const char *text)
 			return integer_fit(text, INT8_SAFE_DIGITS);
 		case UUIDOID:
 			return uuid_fit(text);
+
+			/* Their inputs cut what is longer: it would be another value's text. */
+		case NAMEOID:
+			return strlen(text) < NAMEDATALEN ? FIT_YES : FIT_NO;
+		case CHAROID:
+			return strlen(text) <= 1 ? FIT_YES : char_is_octal(text) ? FIT_TRY : FIT_NO;
 		default:
 			return FIT_TRY;
 	}
@@ -462,9 +518,8 @@ lead_key_set_make(const LeadKey *key)
 	return set;
 }
 
-/* Without a hash function all are looked at. */
-static uint32
-value_hash(const LeadKeySet *set, Datum value)
+uint32
+lead_key_set_hash(const LeadKeySet *set, Datum value)
 {
 	if (!OidIsValid(set->type->hash_proc_finfo.fn_oid))
 		return 0;
@@ -479,7 +534,7 @@ lead_key_set_add(LeadKeySet *set, const char *text, void *what)
 
 	if (lead_key_parse(&set->key, text, &entry.value))
 	{
-		entry.hash = value_hash(set, entry.value);
+		entry.hash = lead_key_set_hash(set, entry.value);
 		if (set->n == set->capacity)
 		{
 			set->capacity *= 2;
@@ -522,7 +577,7 @@ first_of_hash(const LeadKeySet *set, uint32 hash)
 void *
 lead_key_set_find(LeadKeySet *set, Datum value, int *next)
 {
-	uint32		hash = value_hash(set, value);
+	uint32		hash = lead_key_set_hash(set, value);
 
 	if (!set->sorted)
 		qsort(set->entries, set->n, sizeof(LeadKeyEntry), compare_entries);

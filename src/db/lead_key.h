@@ -17,11 +17,15 @@ typedef struct LeadKey
 	const char *column;
 	Oid			type;			/* without domains */
 	Oid			collation;
-	Oid			equality;		/* operator; InvalidOid: texts are compared */
+	Oid			equality;		/* operator; InvalidOid: texts are compared, none is parsed */
 	bool		one_text;		/* equal values have one text */
 } LeadKey;
 
-/* ERROR (undefined_column) if the column is gone.  The name is not copied. */
+/*
+ * ERROR (undefined_column) if the column is gone.  The name is not copied.  Values
+ * of a type that runs anybody's code are compared by their texts: a column's type
+ * may be changed after it was attached.
+ */
 extern void lead_key_init(LeadKey *key, const LeadColumns *columns, Oid relation, LeadField field);
 
 /*
@@ -30,11 +34,15 @@ extern void lead_key_init(LeadKey *key, const LeadColumns *columns, Oid relation
  */
 extern void lead_key_require(Relation rel, const LeadColumns *columns, LeadField field);
 
+/* Is there (still) such a column? */
+extern bool lead_key_exists(const LeadColumns *columns, Oid relation, LeadField field);
+
 /* Is each text the only one of its value, and every text a value? */
 extern bool lead_key_is_text(const LeadKey *key);
 
 /*
- * crm_lead_sources.id_type: a name for the type's texts, the same for all integers.
+ * crm_lead_sources.id_type: a name for the type's texts, the same for all integers,
+ * and more of them where it was attached anew with another type.
  * May a lead have been written down, while that was id_type, with another text
  * than it has now?  NULL: by 1.0, which wrote some types in two ways.
  */
@@ -63,6 +71,9 @@ extern char *lead_key_text(const LeadKey *key, Datum value);
 typedef struct LeadKeySet LeadKeySet;
 extern LeadKeySet *lead_key_set_make(const LeadKey *key);
 extern void lead_key_set_add(LeadKeySet *set, const char *text, void *what);	/* unless it does not fit */
+
+/* The same for equal values; 0 for all where the type has no hash. */
+extern uint32 lead_key_set_hash(const LeadKeySet *set, Datum value);
 
 /* What was added with an equal value, one after the other; *next is -1 at first.  NULL: no more. */
 extern void *lead_key_set_find(LeadKeySet *set, Datum value, int *next);

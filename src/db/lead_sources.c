@@ -131,7 +131,7 @@ lead_source_spelled_link(const LeadSource *source, const pg_uuid_t *integration,
 
 	lead_key_init(&key, source->columns, source->relation, LEAD_FIELD_ID);
 	if (lead_key_may_be_respelled(&key, source->id_type) && lead_table_owner(source->relation, &links.owner))
-		links_find_spelled(&links, &key, list_make1(lead_id), note_spelled, &spelled);
+		links_find_spelled(&links, &key, list_make1(lead_id), NULL, note_spelled, &spelled);
 	return spelled;
 }
 

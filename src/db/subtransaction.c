@@ -22,6 +22,27 @@ error_is_cancellation(const ErrorData *error)
 		error->funcname != NULL && strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
+/*
+ * Has the server itself failed, and not what it was asked to do?  Types report a
+ * text that is no value of theirs in many ways: regrole says undefined_object,
+ * tsvector syntax_error, and some in C internal_error.
+ */
+static bool
+error_is_of_the_server(int code)
+{
+	switch (ERRCODE_TO_CATEGORY(code))
+	{
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+			return true;
+		default:
+			return code == ERRCODE_DATA_CORRUPTED || code == ERRCODE_INDEX_CORRUPTED;
+	}
+}
+
 int
 run_in_subtransaction(SubtransactionBody body, void *arg, bool only_data)
 {
@@ -50,8 +71,7 @@ run_in_subtransaction(SubtransactionBody body, void *arg, bool only_data)
 		CurrentResourceOwner = owner;
 		debug_query_string = statement;
 		code = error->sqlerrcode;
-		if (error_is_cancellation(error) ||
-			(only_data && ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION))
+		if (error_is_cancellation(error) || (only_data && error_is_of_the_server(code)))
 			ReThrowError(error);
 		FreeErrorData(error);
 	}

@@ -26,7 +26,7 @@ CREATE UNIQUE INDEX crm_lead_sources_relation ON crm_lead_sources (relation) WHE
 -- So that a type which is changed later is noticed.  1.0 wrote boolean and inet in two ways.
 UPDATE crm_lead_sources s
    SET id_type = CASE WHEN id.type IN ('pg_catalog.int2'::regtype, 'pg_catalog.int4'::regtype, 'pg_catalog.int8'::regtype)
-                      THEN 'integer' ELSE format_type(id.type, NULL) END
+                      THEN 'integer' ELSE id.name END
   FROM (WITH RECURSIVE base AS (
             SELECT l.id AS source_id, a.atttypid AS type
               FROM crm_lead_sources l JOIN pg_attribute a ON a.attrelid = l.relation AND a.attname = l.mapping->>'id'
@@ -34,10 +34,10 @@ UPDATE crm_lead_sources s
              UNION ALL
             SELECT b.source_id, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
         )
-        SELECT b.source_id, b.type FROM base b JOIN pg_type t ON t.oid = b.type
+        SELECT b.source_id, b.type, t.typname AS name FROM base b JOIN pg_type t ON t.oid = b.type
          WHERE t.typtype <> 'd' AND t.typnamespace = 'pg_catalog'::regnamespace) id
  WHERE s.id = id.source_id AND id.type NOT IN ('pg_catalog.bool'::regtype, 'pg_catalog.inet'::regtype);
-COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached first, all integers being one. Ids written down with another type may have other texts. Null: by 1.0, which wrote boolean and inet in two ways, or with a type of the application that 1.0 had attached.';
+COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached, all integers being one; several, if it was attached anew with another. Ids written down with another type may have other texts. Null: by 1.0, which wrote boolean and inet in two ways, or with a type of the application that 1.0 had attached.';
 COMMENT ON COLUMN crm_lead_sources.retired IS 'The table was attached anew with another id column, which is a source of its own. What waits of this one still goes, by its former id.';
 
 COMMENT ON COLUMN crm_sync_queue.snapshot IS 'What a webhook said of the lead; gone with the row. Counts where no attached table has the lead.';

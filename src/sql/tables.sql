@@ -63,7 +63,7 @@ CREATE TABLE crm_lead_sources (
 CREATE UNIQUE INDEX crm_lead_sources_relation ON crm_lead_sources (relation) WHERE NOT retired;
 COMMENT ON TABLE crm_lead_sources IS 'The application''s tables of leads, put here by echosync_attach_leads().';
 COMMENT ON COLUMN crm_lead_sources.attached IS 'False after echosync_detach_leads(): the id is kept, since links refer to it.';
-COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached first, all integers being one. Ids written down with another type may have other texts. Null: by 1.0, which wrote boolean and inet in two ways, or with a type of the application that 1.0 had attached.';
+COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached, all integers being one; several, if it was attached anew with another. Ids written down with another type may have other texts. Null: by 1.0, which wrote boolean and inet in two ways, or with a type of the application that 1.0 had attached.';
 COMMENT ON COLUMN crm_lead_sources.retired IS 'The table was attached anew with another id column, which is a source of its own. What waits of this one still goes, by its former id.';
 COMMENT ON COLUMN crm_lead_sources.mapping IS 'Lead field to column name; do_not_contact may list several columns.';
 

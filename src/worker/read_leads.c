@@ -36,7 +36,7 @@
 #define LEAD_STATEMENTS 16		/* plans that are kept */
 
 static Statement select_source = {
-	.sql = "SELECT s.relation::pg_catalog.oid, s.mapping, s.id_type FROM @schema@.crm_lead_sources s"
+	.sql = "SELECT s.relation::pg_catalog.oid, s.mapping, s.id_type, s.retired FROM @schema@.crm_lead_sources s"
 	" WHERE s.id = $1 AND (s.attached OR s.retired AND EXISTS (SELECT FROM @schema@.crm_lead_sources a"
 	" WHERE a.relation = s.relation AND a.attached))",
 	.nargs = 1,
@@ -285,6 +285,7 @@ read_body(void *arg)
 	LeadColumns *columns;
 	Oid			relation,
 				owner;
+	bool		retired;
 	bool		isnull;
 
 	statement_execute(&select_source, &id, NULL, false, 1);
@@ -296,7 +297,13 @@ read_body(void *arg)
 	relation = DatumGetObjectId(spi_datum(0, 1, &isnull));
 	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
 	batch->id_type = spi_text(0, 3);
-	if (lock_leads(batch, relation, &owner))
+	retired = spi_bool(0, 4);
+	if (!lock_leads(batch, relation, &owner))
+		return;
+
+	/* Nobody attaches it by that column again; what is in use may be. */
+	batch->gone = retired && !lead_key_exists(columns, relation, LEAD_FIELD_ID);
+	if (!batch->gone)
 	{
 		PopActiveSnapshot();	/* one taken after the lock */
 		PushActiveSnapshot(GetTransactionSnapshot());

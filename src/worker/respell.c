@@ -4,12 +4,14 @@
  *		right when their lead is met.
  *
  * Looked for only where a lead has no link and its table may have written ids in
- * another way (lead_key_may_be_respelled): a look goes through all links of the
- * connection.
+ * another way (lead_key_may_be_respelled).  A look goes through all links of the
+ * connection; where these are many, what ids they have is remembered, and the next
+ * look is for a lead whose id has another text among them.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 
 #include "db/lead_columns.h"
@@ -18,6 +20,9 @@
 #include "worker/worker.h"
 
 #define RESPELL_RETRY_MS 1000
+#define REMEMBERED 16			/* connections and sources */
+#define REMEMBER_FROM 10000		/* links: fewer are looked through quickly */
+#define REMEMBER_TO 1000000		/* ... and more are too much memory, 12 bytes or more each */
 
 static Statement select_source = {
 	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1",
@@ -106,6 +111,132 @@ rename_found(Respelled *respelled, const char *account)
 		respelled->renamed = add_jobs_of(respelled->renamed, respelled->jobs, spi_text(i, 1));
 }
 
+/*
+ * Ids that links of a connection and source have, or will have: leads that were
+ * met since are added.  Only this worker links leads of the connection.
+ */
+typedef struct Remembered
+{
+	pg_uuid_t	connection;
+	int			source_id;
+	uint64		account;		/* hash */
+	Oid			type;
+	Oid			collation;
+	LinkIds    *ids;			/* NULL: a free place */
+	uint64		used;			/* by the count of uses */
+} Remembered;
+
+static Remembered remembered[REMEMBERED];
+static uint64 uses = 0;
+
+static Remembered
+remembered_key(const Respelled *respelled, const LeadKey *key, const char *account)
+{
+	Remembered	wanted = {0};
+
+	wanted.connection = respelled->connection->id;
+	wanted.source_id = respelled->source_id;
+	if (account != NULL)
+		wanted.account = hash_bytes_extended((const unsigned char *) account, strlen(account), 1);
+	wanted.type = key->type;
+	wanted.collation = key->collation;
+	return wanted;
+}
+
+static Remembered *
+find_remembered(const Remembered *wanted)
+{
+	for (int i = 0; i < REMEMBERED; i++)
+	{
+		Remembered *place = &remembered[i];
+
+		if (place->ids != NULL && memcmp(&place->connection, &wanted->connection, sizeof(pg_uuid_t)) == 0 &&
+			place->source_id == wanted->source_id && place->account == wanted->account &&
+			place->type == wanted->type && place->collation == wanted->collation)
+			return place;
+	}
+	return NULL;
+}
+
+static Remembered *
+longest_unused(void)
+{
+	Remembered *place = &remembered[0];
+
+	for (int i = 1; i < REMEMBERED; i++)
+	{
+		if (remembered[i].used < place->used)
+			place = &remembered[i];
+	}
+	return place;
+}
+
+static void
+forget(Remembered *place)
+{
+	LinkIds    *ids = place->ids;
+
+	place->ids = NULL;
+	place->used = 0;
+	if (ids != NULL)
+		link_ids_free(ids);
+}
+
+/* Leads in work will be linked, too. */
+static List *
+ids_in_work(const Respelled *respelled)
+{
+	List	   *lead_ids = NIL;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &respelled->connection->jobs)
+	{
+		const Job  *job = dlist_container(Job, node, iter.cur);
+
+		if (job->kind == JOB_LEAD && job->source_id == respelled->source_id)
+			lead_ids = lappend(lead_ids, job->lead_id);
+	}
+	return lead_ids;
+}
+
+/* Keep what a look has seen. */
+static void
+remember(const Remembered *wanted, LinkIds *ids)
+{
+	Remembered *place = longest_unused();
+
+	forget(place);
+	link_ids_keep(ids, worker->context);
+	*place = *wanted;
+	place->ids = ids;
+	place->used = ++uses;
+}
+
+static void
+look(Respelled *respelled, const LeadKey *key, const SpelledLinks *links)
+{
+	List	   *lead_ids = lead_ids_of(respelled->jobs);
+	Remembered	wanted = remembered_key(respelled, key, links->account);
+	Remembered *known = find_remembered(&wanted);
+	LinkIds    *ids;
+
+	if (known != NULL)
+	{
+		known->used = ++uses;
+		if (!link_ids_add(known->ids, key, links->owner, lead_ids))
+			return;
+		forget(known);
+	}
+	ids = link_ids_make(CurrentMemoryContext);
+	respelled->links = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
+	links_find_spelled(links, key, lead_ids, ids, note_spelled, respelled);
+	(void) link_ids_add(ids, key, links->owner, ids_in_work(respelled));
+	if (link_ids_count(ids) >= REMEMBER_FROM && link_ids_count(ids) <= REMEMBER_TO)
+		remember(&wanted, ids);
+	if (respelled->links->n_rows > 0)
+		rename_found(respelled, links->account);
+}
+
 static void
 respell_body(void *arg)
 {
@@ -126,10 +257,8 @@ respell_body(void *arg)
 	if (!lead_table_owner(relation, &links.owner))
 		return;
 	lead_key_init(&key, columns, relation, LEAD_FIELD_ID);
-	respelled->links = rowset_make(2, (Oid[]) {TEXTOID, TEXTOID});
-	links_find_spelled(&links, &key, lead_ids_of(respelled->jobs), note_spelled, respelled);
-	if (respelled->links->n_rows > 0)
-		rename_found(respelled, links.account);
+	if (!lead_key_is_text(&key))
+		look(respelled, &key, &links);
 }
 
 /* Those whose link is there now begin anew with it. */

@@ -207,6 +207,56 @@ $t->behaviour('a type that runs code of its own when it is read or compared is r
 	}
 });
 
+$t->behaviour('a type that runs code of its own, which the id has got after it was attached, holds nobody up', sub {
+	my $user = $t->user(lofty => 1);
+	my $other = $t->user(lofty => 1);
+	my $table = table('turned', 'numrange');
+	my $phone = $t->new_phone;
+
+	insert($table, $user->{id}, '[1,2)');
+	$t->drain($user);
+	app(q{CREATE FUNCTION sleeps(int) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+			BEGIN PERFORM pg_sleep(3600); EXCEPTION WHEN query_canceled THEN NULL; END; RETURN true; END$$;
+		CREATE DOMAIN sleepy AS int CHECK (sleeps(VALUE));
+		CREATE TYPE sleepy_range AS RANGE (subtype = sleepy);} .
+		"DELETE FROM $table; ALTER TABLE $table ALTER id TYPE sleepy_range USING 'empty'");
+	insert($table, $user->{id}, 'empty', phone => $phone);
+	$t->lead($other);
+	$t->drain($other);
+	$t->drain($user);
+	is(name_of(person($user, 'lofty', $phone)), 'Dana Holt', 'its leads go on, by the texts of their ids');
+	webhook($user->{id}, { id => '[3,4)', phone => $t->new_phone, risk_score => 1, first_name => 'Wanda' });
+	$t->drain($user);
+	is(scalar(my @all = $t->records($user, 'lofty')), 3, 'and so do those of webhooks');
+	app("DROP TABLE $table");
+});
+
+$t->behaviour('a type that has a name of its own for what is no value of it fails nobody', sub {
+	my $user = $t->user(lofty => 1);
+	my @odd = (table('odd_ids', 'tsvector'), table('odd_users', 'int', user => 'regrole'));
+	my ($phone, $other) = map { $t->new_phone } 1 .. 2;
+
+	webhook($user->{id}, { id => q{a 1:('}, phone => $phone, risk_score => 1, first_name => 'Wanda' });
+	app("INSERT INTO odd_users (id, user_id, phone) VALUES (1, 'app', '$other')");
+	$t->drain($user);
+	ok(person($user, 'lofty', $phone), 'a lead of a webhook goes, and the application writes');
+	app("DROP TABLE $_") for @odd;
+});
+
+$t->behaviour('an id that is longer than its type is another one', sub {
+	my $user = $t->user(lofty => 1);
+	my @tables = (table('cut_names', 'name'), table('cut_letters', '"char"'));
+	my $long = 'n' x 63;
+	my @phones = map { $t->new_phone } 1 .. 4;
+
+	insert('cut_names', $user->{id}, $long, phone => $phones[0], dnc => 'true');
+	insert('cut_letters', $user->{id}, 'c', phone => $phones[1], dnc => 'true');
+	webhook($user->{id}, { id => "${long}n", phone => $phones[2], risk_score => 1 }, { id => 'cc', phone => $phones[3], risk_score => 1 });
+	$t->drain($user);
+	is(join(' ', map { person($user, 'lofty', $_) ? 1 : 0 } @phones), '0 0 1 1', 'each is judged for itself');
+	app("DROP TABLE $_") for @tables;
+});
+
 # ------------------------------------------------------------------------
 # Users
 # ------------------------------------------------------------------------
@@ -422,6 +472,40 @@ $t->behaviour('a table attached anew with another id column: nobody takes anothe
 	is((known_as($user, 'lofty', 1))[0], person($user, 'lofty', $one)->{leadId}, 'attached as it was, it knows its leads by their first ids again');
 });
 
+$t->behaviour('a new id column gets the name of the one before: its leads go on with their records', sub {
+	my $user = $t->user(lofty => 1);
+	my $uuid = '0b6e2c3a-5d0f-4c1b-9a57-3f1d8e2a7c10';
+	my @phones = map { $t->new_phone } 1 .. 2;
+
+	app('CREATE TABLE migrated (id int PRIMARY KEY, user_id text, phone text, email text, first_name text, risk_score int, dnc boolean);'
+		  . "SELECT echosync_attach_leads('migrated');"
+		  . "INSERT INTO migrated VALUES (1, '$user->{id}', '$phones[0]', 'cid\@example.com', 'Cid', 1, false)");
+	$t->drain($user);
+	app("ALTER TABLE migrated ADD uid uuid; UPDATE migrated SET uid = '$uuid'; SELECT echosync_attach_leads('migrated', '{\"id\": \"uid\"}'); UPDATE migrated SET risk_score = 2");
+	$t->drain($user);
+	app('ALTER TABLE migrated DROP id; ALTER TABLE migrated RENAME uid TO id');
+	app("SELECT echosync_attach_leads('migrated'); UPDATE migrated SET phone = '$phones[1]', email = 'cid.b\@example.com'");
+	$t->drain($user);
+	is(scalar(my @all = $t->records($user, 'lofty')), 1, 'who changed phone and e-mail is still one record');
+
+	app("ALTER TABLE migrated ADD n int; UPDATE migrated SET n = 1; SELECT echosync_attach_leads('migrated', '{\"id\": \"n\"}');"
+		  . "ALTER TABLE migrated DROP n; SELECT echosync_attach_leads('migrated')");
+	is((known_as($user, 'lofty', $uuid))[0], $all[0]{leadId}, 'a column that is dropped again leaves the one before, of its own type');
+});
+
+$t->behaviour('what waits for an id column that is gone for good is no lead any more', sub {
+	my $user = $t->user(lofty => 1);
+
+	app('CREATE TABLE left_behind (id int PRIMARY KEY, uid uuid DEFAULT gen_random_uuid(), user_id text, phone text, risk_score int);'
+		  . "SELECT echosync_attach_leads('left_behind')");
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	app("INSERT INTO left_behind (id, user_id, phone, risk_score) VALUES (4711, '$user->{id}', '" . $t->new_phone . "', 1);"
+		  . "SELECT echosync_attach_leads('left_behind', '{\"id\": \"uid\"}'); ALTER TABLE left_behind DROP id");
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->drain($user);
+	is(reasons($user, 'lofty', 4711), 'lead_deleted', 'the log says so');
+});
+
 $t->behaviour('the type of the id is changed while leads wait and are linked', sub {
 	my $user = $t->user(lofty => 1);
 	my ($known, $waits) = map { $t->new_phone } 1 .. 2;
@@ -481,6 +565,45 @@ $t->behaviour('a lead whose id is written otherwise now goes on with its record,
 	$keeper->quit;
 	$t->drain($user);
 	is(name_of(person($user, 'lofty', $other)), 'Hilda Holt', 'until it is let go');
+});
+
+$t->behaviour('the links of a big connection are not looked through for each new lead, and still found', sub {
+	my $user = $t->user(lofty => 1);
+	my $table = table('many', 'citext');
+	my $links = sub { return $t->sql("SELECT pg_stat_force_next_flush(); SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'crm_lead_links_key'") =~ s/\s//gr };
+
+	insert($table, $user->{id}, 'Seed');
+	$t->drain($user);
+	$t->sql("INSERT INTO crm_lead_links SELECT (jsonb_populate_record(l, jsonb_build_object('lead_id', 'Old-' || n, 'crm_record_id', 'x' || n, 'phone_hash', null))).*"
+		  . " FROM crm_lead_links l, generate_series(1, 12000) n WHERE l.user_id = '$user->{id}'; ANALYZE crm_lead_links");
+	my @phones = map { insert($table, $user->{id}, "New-$_") } 1 .. 30;
+
+	$t->drain($user);
+	my $before = $links->();
+
+	push @phones, map { insert($table, $user->{id}, "Newer-$_") } 1 .. 30;
+	$t->drain($user);
+	cmp_ok($links->() - $before, '<', 12000, 'thirty new leads do not read 12,000 links');
+	app("DELETE FROM $table WHERE id = 'new-7'");
+	$t->drain($user);
+	insert($table, $user->{id}, 'NEW-7', first_name => 'Nina', phone => $phones[6]);
+	insert($table, $user->{id}, 'OLD-7', first_name => 'Otto');
+	$t->drain($user);
+	is($t->sql("SELECT string_agg(lead_id, ' ' ORDER BY lead_id) FROM crm_lead_links WHERE user_id = '$user->{id}' AND lower(lead_id) IN ('new-7', 'old-7')"),
+		'NEW-7 OLD-7', 'one that comes in another spelling has its link, however it was made');
+	is(name_of(person($user, 'lofty', $phones[6])), 'Nina Holt', 'and its record');
+});
+
+$t->behaviour('a table that fails in the middle is left out of a manual sync as a whole', sub {
+	my $user = $t->user(lofty => 1);
+
+	app('CREATE TYPE a_note AS ENUM (\'good\', \'bad\'); CREATE FUNCTION note_json(a_note) RETURNS json LANGUAGE plpgsql AS $$BEGIN RETURN to_json(1 / ($1 = \'good\')::int); END$$;'
+		  . 'CREATE CAST (a_note AS json) WITH FUNCTION note_json(a_note);'
+		  . 'CREATE TABLE fails (id int PRIMARY KEY, user_id text, phone text, risk_score int, notes a_note);'
+		  . "INSERT INTO fails SELECT n, '$user->{id}', '+1202555' || to_char(n, 'FM0000'), 5, CASE WHEN n < 1500 THEN 'good' ELSE 'bad' END::a_note FROM generate_series(1, 1500) n;"
+		  . "SELECT echosync_attach_leads('fails')");
+	is($t->sql_as($user, "SELECT queued || ' ' || skipped FROM echosync_manual_sync('$user->{lofty}', (SELECT array_agg(n::text) FROM generate_series(1, 1500) n))"), '0 1500', 'every lead that was asked for is counted');
+	app('DROP TABLE fails');
 });
 
 $t->behaviour('dead letters are retried and discarded by ids in any spelling', sub {
