@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
@@ -118,6 +119,11 @@ compat_wait_event(uint32 *cached, const char *name)
 	((pg_b64_encode) ((const char *) (bytes), (len), (text), (size)))
 #define pg_b64_decode(text, len, bytes, size) \
 	((pg_b64_decode) ((text), (len), (char *) (bytes), (size)))
+#endif
+
+/* 18: generated columns that are not stored; before, no column is. */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
 #endif
 
 /* 19: what has been pushed is in a state that knows its result. */

@@ -180,8 +180,10 @@ echosync_may_see(PG_FUNCTION_ARGS)
 Datum
 echosync_require_user(PG_FUNCTION_ARGS)
 {
-	char	   *user = identity_require_user(true);
+	char	   *user;
 
+	db_use_extension();
+	user = identity_require_user(true);
 	if (user == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(user));

@@ -10,20 +10,20 @@
  * transaction saw must not outlive it.
  *
  * The cache is bounded: when it has grown to CACHE_MAX_USERS users it starts
- * afresh.
+ * afresh.  Each backend that writes leads has one, so it holds no more of a
+ * connection than what decides whether a lead is queued.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
 #include "api/targets.h"
@@ -32,15 +32,30 @@
 
 PG_FUNCTION_INFO_V1(echosync_targets_changed);
 
-#define CACHE_MAX_USERS 4096
+#define CACHE_MAX_USERS 1024
 
 typedef struct CachedUser
 {
-	char		user_id[MAIL_NAME_SIZE];	/* hash key */
+	char	   *user_id;		/* hash key */
+	uint32		hash;
+	char		status;
 	TargetList	list;
 } CachedUser;
 
-static HTAB *cache = NULL;
+#define SH_PREFIX cached_users
+#define SH_ELEMENT_TYPE CachedUser
+#define SH_KEY_TYPE char *
+#define SH_KEY user_id
+#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key), strlen(key))
+#define SH_EQUAL(table, a, b) (strcmp((a), (b)) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(table, entry) (entry)->hash
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static cached_users_hash *cache = NULL;
 static MemoryContext cache_context = NULL;
 static bool cache_valid = false;
 static CachedUser *last_user = NULL;	/* asked for last; NULL: none */
@@ -65,21 +80,16 @@ static void
 cache_start(void)
 {
 	static bool registered = false;
-	HASHCTL		control = {0};
 
 	if (!registered)
 		CacheRegisterRelcacheCallback(cache_invalidate, (Datum) 0);
 	registered = true;
 	if (cache_context == NULL)
 		cache_context = AllocSetContextCreate(CacheMemoryContext, "echosync targets",
-											  ALLOCSET_DEFAULT_SIZES);
+											  ALLOCSET_SMALL_SIZES);
 	last_user = NULL;
 	MemoryContextReset(cache_context);
-	control.keysize = MAIL_NAME_SIZE;
-	control.entrysize = sizeof(CachedUser);
-	control.hcxt = cache_context;
-	cache = hash_create("echosync targets", 64, &control,
-						HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	cache = cached_users_create(cache_context, 32, NULL);
 	cache_schema = db_schema_oid();
 	cache_relation = get_relname_relid("crm_integrations", cache_schema);
 	cache_valid = true;
@@ -97,36 +107,60 @@ target_from_row(uint64 row, Target *target)
 	target->settings = integration_settings_parse(DatumGetJsonbP(spi_datum(row, 4, &isnull)));
 }
 
-static void
-load_user(const char *user_id, TargetList *list)
+/* What the rule asks for (lead_refusal), and no names and tags. */
+static IntegrationSettings *
+copy_rule(const IntegrationSettings *settings)
 {
-	Datum		value = CStringGetTextDatum(user_id);
-	MemoryContext spi;
-	SavedUser	saved;
+	IntegrationSettings *rule = palloc(sizeof(IntegrationSettings));
 
-	PushActiveSnapshot(GetLatestSnapshot());
+	*rule = *settings;
+	rule->tags = rule->custom_fields = NIL;
+	rule->source = NULL;
+	return rule;
+}
+
+static const char *
+copy_type(const Target *row)
+{
+	return row->provider != NULL ? row->provider->crm_type : pstrdup(row->crm_type);
+}
+
+/* The entry's memory is the cache's; what rows and parsing leave is SPI's. */
+static void
+load_user(CachedUser *user)
+{
+	Datum		value = CStringGetTextDatum(user->user_id);
+	TargetList	list = {0};
+
 	SPI_connect();
-	db_become_owner(&saved);
-	statement_execute(&select_targets, &value, NULL, true, 0);
-	db_restore_user(&saved);
-	spi = MemoryContextSwitchTo(cache_context);
-	list->targets = palloc0(sizeof(Target) * (SPI_processed + 1));
+	statement_execute_now(&select_targets, &value, 0);
+	if (SPI_processed > 0)
+		list.targets = MemoryContextAlloc(cache_context, sizeof(Target) * SPI_processed);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		target_from_row(i, &list->targets[list->n]);
-		list->auto_sync |= list->targets[list->n++].settings->auto_sync;
+		Target		row;
+		MemoryContext spi;
+
+		target_from_row(i, &row);
+		spi = MemoryContextSwitchTo(cache_context);
+		row.user_id = user->user_id;
+		row.crm_type = copy_type(&row);
+		row.settings = copy_rule(row.settings);
+		MemoryContextSwitchTo(spi);
+		list.targets[list.n++] = row;
+		list.auto_sync |= row.settings->auto_sync;
 	}
-	MemoryContextSwitchTo(spi);
 	SPI_finish();
-	PopActiveSnapshot();
+	user->list = list;
 }
 
 const TargetList *
 targets_of_user(const char *user_id)
 {
 	static const TargetList nobody = {0, false, NULL};
-	TargetList	list = {0, false, NULL};
+	CachedUser	loaded = {0};
 	CachedUser *entry;
+	bool		found;
 
 	/* Rows of one user come together, mostly. */
 	if (last_user != NULL && cache_valid && cache_schema == db_schema_oid() &&
@@ -137,9 +171,9 @@ targets_of_user(const char *user_id)
 	if (strlen(user_id) >= MAIL_NAME_SIZE)
 		return &nobody;
 	if (!cache_valid || cache_schema != db_schema_oid() ||
-		hash_get_num_entries(cache) >= CACHE_MAX_USERS)
+		cache->members >= CACHE_MAX_USERS)
 		cache_start();
-	entry = hash_search(cache, user_id, HASH_FIND, NULL);
+	entry = cached_users_lookup(cache, unconstify(char *, user_id));
 	if (entry != NULL)
 	{
 		last_user = entry;
@@ -150,9 +184,11 @@ targets_of_user(const char *user_id)
 	 * Loading may accept an invalidation; then what was loaded may be old
 	 * already.  It goes into the cache all the same, which the next call drops.
 	 */
-	load_user(user_id, &list);
-	entry = hash_search(cache, user_id, HASH_ENTER, NULL);
-	entry->list = list;
+	loaded.user_id = MemoryContextStrdup(cache_context, user_id);
+	load_user(&loaded);
+	last_user = NULL;			/* entries move when one is added */
+	entry = cached_users_insert(cache, loaded.user_id, &found);
+	entry->list = loaded.list;
 	last_user = entry;
 	return &entry->list;
 }

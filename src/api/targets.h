@@ -25,7 +25,8 @@ typedef struct TargetList
 } TargetList;
 
 /*
- * The user's connections, whatever their status.  Valid until the next call
+ * The user's connections, whatever their status; of their settings, what decides
+ * whether a lead is queued (no tags, fields and source).  Valid until the next call
  * or the next time that invalidations are accepted: use it at once.  The
  * schema must be in use (db_use_schema).
  */

@@ -256,6 +256,19 @@ lead_key_may_be_respelled(const LeadKey *key, const char *recorded_type)
 	if (recorded_type == NULL)
 		return key->type == BOOLOID || key->type == INETOID;
 	return strcmp(recorded_type, lead_key_type_name(key)) != 0;
+/* Triggers see null in its place. */
+static void
+require_stored(Relation rel, const LeadKey *key, LeadField field)
+{
+	AttrNumber	attnum = get_attnum(RelationGetRelid(rel), key->column);
+
+	if (TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("column \"%s\" cannot be the lead's %s", key->column, lead_field_names[field]),
+			 errdetail("It is generated and not stored: triggers do not see its value."),
+			 errhint("Declare it GENERATED ALWAYS AS (...) STORED, or name another column.")));
 }
 
 void
@@ -264,6 +277,7 @@ lead_key_require(Relation rel, const LeadColumns *columns, LeadField field)
 	LeadKey		key;
 
 	lead_key_init(&key, columns, RelationGetRelid(rel), field);
+	require_stored(rel, &key, field);
 	if (key_is_trusted(&key, type_equality(key.type)))
 		return;
 	ereport(ERROR,
@@ -271,7 +285,7 @@ lead_key_require(Relation rel, const LeadColumns *columns, LeadField field)
 			 errmsg("column \"%s\" cannot be the lead's %s", key.column, lead_field_names[field]),
 			 errdetail("Reading or comparing values of type %s runs functions that are not the server's own, nor in C and a superuser's.",
 					   format_type_be(key.type)),
-			 errhint("Name another column, such as a generated one of type text: echosync_attach_leads('%s', '{\"%s\": \"column_name\"}').",
+			 errhint("Name another column, such as a stored generated one of type text: echosync_attach_leads('%s', '{\"%s\": \"column_name\"}').",
 					 RelationGetRelationName(rel), lead_field_names[field])));
 }
 

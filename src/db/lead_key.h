@@ -30,7 +30,7 @@ extern void lead_key_init(LeadKey *key, const LeadColumns *columns, Oid relation
 
 /*
  * May the column be the lead's id or user?  ERROR if reading or comparing its
- * values would run code of anybody but a superuser.
+ * values would run code of anybody but a superuser, or a trigger cannot read it.
  */
 extern void lead_key_require(Relation rel, const LeadColumns *columns, LeadField field);
 

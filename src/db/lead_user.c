@@ -16,7 +16,6 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "db/lead_user.h"
 #include "db/statement.h"
@@ -75,19 +74,6 @@ spellings_start(void)
 	spellings_valid = true;
 }
 
-/* As the extension's owner, and as things are now, not as the transaction sees them. */
-static void
-execute_now(Statement *statement, Datum *values)
-{
-	SavedUser	saved;
-
-	PushActiveSnapshot(GetLatestSnapshot());
-	db_become_owner(&saved);
-	statement_execute(statement, values, NULL, true, 0);
-	db_restore_user(&saved);
-	PopActiveSnapshot();
-}
-
 /*
  * Would a row of this user have just this text?  Then it is found by it, unless
  * a row may have another one for the same value.
@@ -110,7 +96,7 @@ load_users(const LeadKey *key)
 	LeadKeySet *users = NULL;
 
 	SPI_connect();
-	execute_now(&select_users, NULL);
+	statement_execute_now(&select_users, NULL, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *user_id = spi_text(i, 1);
@@ -179,7 +165,7 @@ lead_user_of(const LeadKey *key, const char *text)
 	bool		exact;
 
 	SPI_connect();
-	execute_now(&select_user, &value);
+	statement_execute_now(&select_user, &value, 0);
 	exact = SPI_processed > 0;
 	SPI_finish();
 	return exact ? text : lead_user_spelled(key, text);

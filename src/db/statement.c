@@ -4,7 +4,7 @@
  *		which they run.
  *
  * Plans are kept for the life of the process.  They are dropped when the
- * schema changes (DROP EXTENSION, CREATE EXTENSION in another one); a table
+ * schema changes (DROP EXTENSION, CREATE EXTENSION in another one, a new name); a table
  * that is dropped and made again under the same name is PostgreSQL's plan
  * cache's business.
  */
@@ -17,90 +17,130 @@
 #include "catalog/indexing.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "db/statement.h"
 #include "pg_compat.h"
 
 static Oid	schema_oid = InvalidOid;
-static Oid	extension_owner = InvalidOid;
 static char *schema_name = NULL;
+static bool schema_name_valid = false;	/* no schema has been renamed since */
 static int	schema_generation = 0;
 
-/* One scan of pg_extension, which has no syscache. */
-static bool
-extension_lookup(Oid *schema, Oid *owner)
+static void
+schema_invalidate(Datum arg, int cache, uint32 hash)
+{
+	schema_name_valid = false;
+}
+
+/* One scan of pg_extension, which has no syscache; InvalidOid without one. */
+Oid
+db_extension_schema(void)
 {
 	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	bool		found = false;
+	Oid			schema = InvalidOid;
 
 	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
 				F_NAMEEQ, CStringGetDatum("echosync"));
 	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
-
-		*schema = form->extnamespace;
-		*owner = form->extowner;
-		found = true;
-	}
+		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return found;
+	return schema;
 }
 
-Oid
-db_extension_schema(void)
-{
-	Oid			schema,
-				owner;
-
-	return extension_lookup(&schema, &owner) ? schema : InvalidOid;
-}
-
+/* Of a schema that is in use already only the name may be another one. */
 void
 db_use_schema(Oid schema)
 {
-	Oid			found_schema;
-	char	   *name;
+	static bool registered = false;
+	const char *name;
 
-	if (schema == schema_oid && schema_name != NULL)
+	if (schema == schema_oid && schema_name_valid)
 		return;
+	if (!registered)
+		CacheRegisterSyscacheCallback(NAMESPACEOID, schema_invalidate, (Datum) 0);
+	registered = true;
+	schema_name_valid = true;	/* before the look-up, which may tell of a change */
 	name = get_namespace_name(schema);
-	if (name == NULL || !extension_lookup(&found_schema, &extension_owner) ||
-		found_schema != schema)
+	if (name == NULL || (schema != schema_oid && db_extension_schema() != schema))
+	{
+		schema_name_valid = false;
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"echosync\" is not installed in this database")));
+	}
+	name = quote_identifier(name);
+	if (schema == schema_oid && strcmp(name, schema_name) == 0)
+		return;
 	if (schema_name != NULL)
 		pfree(schema_name);
-	schema_name = MemoryContextStrdup(TopMemoryContext, quote_identifier(name));
+	schema_name = MemoryContextStrdup(TopMemoryContext, name);
 	schema_oid = schema;
 	schema_generation++;
+}
+
+/*
+ * Who owns our tables now: who created the extension may have passed them on,
+ * and be gone, since this session began.
+ */
+static Oid
+tables_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(get_relname_relid("crm_integrations", schema_oid)));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.crm_integrations\" does not exist", schema_name)));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+void
+db_require_sight(void)
+{
+	Oid			owner = GetUserId();
+
+	if (has_bypassrls_privilege(owner) || owner != tables_owner())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("role \"%s\", which owns echosync, is not a superuser any more",
+					GetUserNameFromId(owner, false)),
+			 errdetail("Row-level security hides echosync's own rows from it. Changed leads are captured and sent all the same."),
+			 errhint("ALTER ROLE %s SUPERUSER, or REASSIGN OWNED BY %s TO a superuser.",
+					 quote_identifier(GetUserNameFromId(owner, false)),
+					 quote_identifier(GetUserNameFromId(owner, false)))));
 }
 
 void
 db_use_extension(void)
 {
-	Oid			schema = InvalidOid;
-	Oid			owner = InvalidOid;
+	Oid			schema = db_extension_schema();
 
-	if (!extension_lookup(&schema, &owner))
+	if (!OidIsValid(schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"echosync\" is not installed in this database")));
 	db_use_schema(schema);
-	extension_owner = owner;
+	db_require_sight();
 }
 
 Oid
@@ -184,6 +224,18 @@ statement_execute(Statement *statement, Datum *values, const char *nulls,
 	return result;
 }
 
+void
+statement_execute_now(Statement *statement, Datum *values, long max_rows)
+{
+	SavedUser	saved;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	db_become_owner(&saved);
+	statement_execute(statement, values, NULL, true, max_rows);
+	db_restore_user(&saved);
+	PopActiveSnapshot();
+}
+
 static void
 text_statement_prepare(TextStatement *statement, const char *sql, int nargs, Oid *argtypes)
 {
@@ -221,10 +273,14 @@ become(Oid role, int extra, SavedUser *saved)
 	SetUserIdAndSecContext(role, saved->sec_context | SECURITY_LOCAL_USERID_CHANGE | extra);
 }
 
+/*
+ * Our tables' row-level security is forced on their owner, too.  Who is no
+ * superuser any more would see none of the rows: as if nobody had a connection.
+ */
 void
 db_become_owner(SavedUser *saved)
 {
-	become(extension_owner, 0, saved);
+	become(tables_owner(), SECURITY_NOFORCE_RLS, saved);
 	saved->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);

@@ -35,6 +35,13 @@ extern Oid	db_extension_schema(void);
 extern void db_use_extension(void);
 extern void db_use_schema(Oid schema);
 
+/*
+ * ERROR where the current user owns our tables, and row-level security would
+ * hide their rows from it: nobody is to take "hidden" for "none".  For what runs
+ * as the owner without db_become_owner: functions that are SECURITY DEFINER.
+ */
+extern void db_require_sight(void);
+
 /* The schema in use, and its quoted name. */
 extern Oid	db_schema_oid(void);
 extern const char *db_schema_name(void);
@@ -49,6 +56,13 @@ extern Relation db_table_open(const char *name, LOCKMODE lock);
 /* Run a statement; returns SPI's result code, ERROR on failure. */
 extern int	statement_execute(Statement *statement, Datum *values,
 							  const char *nulls, bool read_only, long max_rows);
+
+/*
+ * Run a statement that reads what this process is to remember: as the owner, and
+ * as things are now.  What the transaction's snapshot shows may be older, and
+ * nothing would say so later.
+ */
+extern void statement_execute_now(Statement *statement, Datum *values, long max_rows);
 
 /*
  * A statement whose text is made at run time.  Its plan is kept for as long as
@@ -66,9 +80,9 @@ extern void statement_execute_text(TextStatement *statement, const char *sql, in
 								   Oid *argtypes, Datum *values);
 
 /*
- * Act as the extension's owner, with a search_path in which nothing of the
- * caller's can stand for an operator or function of ours; undo with
- * db_restore_user.
+ * Act as the owner of our tables, who sees all their rows, with a search_path in
+ * which nothing of the caller's can stand for an operator or function of ours;
+ * undo with db_restore_user.
  */
 typedef struct SavedUser
 {

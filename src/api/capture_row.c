@@ -1,0 +1,316 @@
+/*
+ * capture_row.c
+ *		Reading what the trigger wants to know of one version of a row: whose
+ *		lead it is, which, and what the rule asks.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "api/capture_row.h"
+#include "api/targets.h"
+#include "crm/phone.h"
+#include "db/lead_user.h"
+#include "pg_compat.h"
+
+static char *
+column_text(CaptureColumn *column, TupleTableSlot *slot)
+{
+	Datum		value;
+	bool		isnull;
+	char	   *text;
+
+	value = slot_getattr(slot, column->attnum, &isnull);
+	if (isnull)
+		return NULL;
+	text = OutputFunctionCall(&column->type->output, value);
+	if (column->type->padded)
+		text[bpchartruelen(text, strlen(text))] = '\0';
+	return text;
+}
+
+/* Text of a field's first column, NULL if null or not mapped. */
+static char *
+field_text(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
+{
+	int			n;
+	CaptureColumn *columns = capture_columns(entry, field, &n);
+
+	return n > 0 ? column_text(&columns[0], slot) : NULL;
+}
+
+char *
+capture_row_id(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	return field_text(entry, slot, LEAD_FIELD_ID);
+}
+
+static CaptureColumn *
+user_column(CaptureRelation *entry)
+{
+	return &entry->columns[entry->first[LEAD_FIELD_USER_ID]];
+}
+
+bool
+capture_row_user_is_plain(CaptureRelation *entry)
+{
+	return user_column(entry)->type->plain;
+}
+
+/* Is a value stored elsewhere, or packed? */
+static bool
+value_is_indirect(const CaptureType *type, Datum value)
+{
+	return type->length == -1 && (VARATT_IS_EXTERNAL(DatumGetPointer(value)) ||
+								  VARATT_IS_COMPRESSED(DatumGetPointer(value)));
+}
+
+static void
+forget_last(CaptureType *type)
+{
+	pfree(type->last_text);
+	type->last_text = NULL;
+	if (!type->by_value)
+		pfree(DatumGetPointer(type->last));
+}
+
+/*
+ * Text of the row's user.  Rows of one user come together, mostly: the text of
+ * the row before is kept.  Not for a row that a cast of another one writes,
+ * which would take that one's away, nor one whose value is stored elsewhere and
+ * may be gone when it is compared.
+ */
+static char *
+user_text(CaptureRelation *entry, TupleTableSlot *slot, bool remember)
+{
+	CaptureColumn *column = user_column(entry);
+	CaptureType *type = column->type;
+	MemoryContext caller;
+	Datum		value;
+	bool		isnull;
+
+	if (!type->plain || !remember)
+		return column_text(column, slot);
+	value = slot_getattr(slot, column->attnum, &isnull);
+	if (isnull)
+		return NULL;
+	if (value_is_indirect(type, value))
+		return column_text(column, slot);
+	if (type->last_text != NULL)
+	{
+		if (datum_image_eq(value, type->last, type->by_value, type->length))
+			return type->last_text;
+		forget_last(type);
+	}
+	caller = MemoryContextSwitchTo(type->output.fn_mcxt);
+	type->last = datumCopy(value, type->by_value, type->length);
+	type->last_text = OutputFunctionCall(&type->output, value);
+	MemoryContextSwitchTo(caller);
+	return type->last_text;
+}
+
+const char *
+capture_row_user(CaptureRelation *entry, TupleTableSlot *slot, bool remember)
+{
+	const char *text = user_text(entry, slot, remember);
+
+	if (text != NULL && targets_of_user(text)->n == 0)
+		text = lead_user_spelled(&entry->user, text);
+	return text;
+}
+
+static bool
+column_is_set(CaptureColumn *column, TupleTableSlot *slot)
+{
+	char	   *text;
+
+	if (column->type->type == BOOLOID)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, column->attnum, &isnull);
+
+		return !isnull && DatumGetBool(value);
+	}
+	text = column_text(column, slot);
+	return text != NULL && lead_text_is_true(text);
+}
+
+static bool
+field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
+{
+	int			n;
+	CaptureColumn *columns = capture_columns(entry, field, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (column_is_set(&columns[i], slot))
+			return true;
+	}
+	return false;
+}
+
+bool
+capture_row_is_deleted(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	return field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
+}
+
+static void
+push_jsonb(JsonbInState *state, JsonbIteratorToken token, Jsonb *value)
+{
+	JsonbValue	pushed;
+
+	if (value == NULL)
+		pushed.type = jbvNull;
+	else if (!JB_ROOT_IS_SCALAR(value) || !JsonbExtractScalar(&value->root, &pushed))
+	{
+		pushed.type = jbvBinary;
+		pushed.val.binary.data = &value->root;
+		pushed.val.binary.len = VARSIZE(value) - VARHDRSZ;
+	}
+	pushJsonbValue(state, token, &pushed);
+}
+
+static Jsonb *
+column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column->attnum, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbP(FunctionCall1(&column->type->to_jsonb, value));
+}
+
+static void
+push_field(JsonbInState *state, CaptureColumn *columns, int n, TupleTableSlot *slot)
+{
+	if (n > 1)
+		pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < n; i++)
+		push_jsonb(state, n > 1 ? WJB_ELEM : WJB_VALUE, column_jsonb(&columns[i], slot));
+	if (n > 1)
+		pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+/*
+ * The facts of a row with a structured column (a list of e-mails, say): read
+ * as the worker will, from JSON.
+ */
+static void
+structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
+{
+	JsonbInState state = {0};
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		JsonbValue	key;
+		int			n;
+		CaptureColumn *columns = capture_columns(entry, field, &n);
+
+		if (n == 0 || !capture_field_of_rule(field))
+			continue;
+		key.type = jbvString;
+		key.val.string.val = unconstify(char *, lead_field_names[field]);
+		key.val.string.len = strlen(lead_field_names[field]);
+		pushJsonbValue(&state, WJB_KEY, &key);
+		push_field(&state, columns, n, slot);
+	}
+	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(state.result)));
+}
+
+static bool
+has_phone(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	char	   *phone = field_text(entry, slot, LEAD_FIELD_PHONE);
+	char		key[PHONE_MAX_LEN];
+
+	return phone != NULL && phone_key(phone, strlen(phone), key);
+}
+
+static bool
+has_email(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	char	   *email = field_text(entry, slot, LEAD_FIELD_EMAIL);
+
+	return email != NULL && lead_email(email) != NULL;
+}
+
+void
+capture_row_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
+{
+	char	   *score;
+
+	memset(facts, 0, sizeof(*facts));
+	if (entry->structured)
+	{
+		structured_facts(entry, slot, facts);
+		return;
+	}
+	facts->deleted = field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
+	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT);
+	facts->has_contact_key = has_phone(entry, slot) || has_email(entry, slot);
+	score = field_text(entry, slot, LEAD_FIELD_RISK_SCORE);
+	facts->has_risk_score = score != NULL && lead_text_to_score(score, &facts->risk_score);
+}
+
+/*
+ * Are they stored the same?  A value that an UPDATE leaves alone is, and is not
+ * fetched and unpacked for us, however long.
+ */
+static bool
+same_bytes(Datum one, Datum other)
+{
+	Size		size = VARSIZE_ANY(DatumGetPointer(one));
+
+	return size == VARSIZE_ANY(DatumGetPointer(other)) &&
+		memcmp(DatumGetPointer(one), DatumGetPointer(other), size) == 0;
+}
+
+static bool
+column_differs(TupleTableSlot *old, TupleTableSlot *new, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(new->tts_tupleDescriptor, attnum - 1);
+	bool		old_null,
+				new_null;
+	Datum		old_value = slot_getattr(old, attnum, &old_null);
+	Datum		new_value = slot_getattr(new, attnum, &new_null);
+
+	if (old_null || new_null)
+		return old_null != new_null;
+	if (att->attlen == -1 && same_bytes(old_value, new_value))
+		return false;
+	return !datum_image_eq(old_value, new_value, att->attbyval, att->attlen);
+}
+
+bool
+capture_row_field_differs(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new, LeadField field)
+{
+	int			n;
+	CaptureColumn *columns = capture_columns(entry, field, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (column_differs(old, new, columns[i].attnum))
+			return true;
+	}
+	return false;
+}
+
+/* What cannot be read may have changed. */
+bool
+capture_row_differs(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
+{
+	if (entry->blind)
+		return true;
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (capture_row_field_differs(entry, old, new, field))
+			return true;
+	}
+	return false;
+}
