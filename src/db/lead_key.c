@@ -256,6 +256,8 @@ lead_key_may_be_respelled(const LeadKey *key, const char *recorded_type)
 	if (recorded_type == NULL)
 		return key->type == BOOLOID || key->type == INETOID;
 	return strcmp(recorded_type, lead_key_type_name(key)) != 0;
+}
+
 /* Triggers see null in its place. */
 static void
 require_stored(Relation rel, const LeadKey *key, LeadField field)

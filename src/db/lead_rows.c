@@ -13,22 +13,43 @@
 #include "db/lead_user.h"
 
 /*
+ * json keeps escapes that are no character: of zero, and of half a surrogate
+ * pair.  Nothing can be made of such a value.
+ */
+#define NO_CHARACTER \
+	"E'\\\\\\\\u0000" \
+	"|\\\\\\\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\\\\\\\u[dD][c-fC-F])" \
+	"|(?<!\\\\\\\\u[dD][89abAB][0-9a-fA-F]{2})\\\\\\\\u[dD][c-fC-F]'"
+
+/* May a lead be sent as if the field had no value?  Not if it says who must not be contacted. */
+static bool
+may_go_without(LeadField field)
+{
+	return field != LEAD_FIELD_DO_NOT_CONTACT && field != LEAD_FIELD_DELETED_AT &&
+		field != LEAD_FIELD_RISK_SCORE;
+}
+
+/*
  * A column as the worker wants to read it.  Texts are cut: a lead whose note
  * is a hundred megabytes must not hold up everybody else's.
  */
 static char *
-column_expression(const char *name, Oid relation)
+column_expression(const char *name, Oid relation, LeadField field)
 {
 	AttrNumber	attnum = get_attnum(relation, name);
 	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
+	const char *column = quote_identifier(name);
 	char		category = TYPCATEGORY_INVALID;
 	bool		preferred;
 
 	if (OidIsValid(type))
 		get_type_category_preferred(type, &category, &preferred);
-	if (category != TYPCATEGORY_STRING)
-		return psprintf("t.%s", quote_identifier(name));
-	return psprintf("pg_catalog.left(t.%s::pg_catalog.text, %d)", quote_identifier(name), LEAD_TEXT_MAX);
+	if (category == TYPCATEGORY_STRING)
+		return psprintf("pg_catalog.left(t.%s::pg_catalog.text, %d)", column, LEAD_TEXT_MAX);
+	if (type == JSONOID && may_go_without(field))
+		return psprintf("CASE WHEN t.%s::pg_catalog.text OPERATOR(pg_catalog.~) %s THEN NULL ELSE t.%s END",
+						column, NO_CHARACTER, column);
+	return psprintf("t.%s", column);
 }
 
 /* The lead as an object, but for its id and user, which are columns of their own. */
@@ -46,13 +67,13 @@ append_lead(StringInfo sql, const LeadColumns *columns, Oid relation)
 		separator = ", ";
 		if (columns->n[field] == 1)
 		{
-			appendStringInfoString(sql, column_expression(columns->names[field][0], relation));
+			appendStringInfoString(sql, column_expression(columns->names[field][0], relation, field));
 			continue;
 		}
 		appendStringInfoString(sql, "pg_catalog.jsonb_build_array(");
 		for (int i = 0; i < columns->n[field]; i++)
 			appendStringInfo(sql, "%s%s", i > 0 ? ", " : "",
-							 column_expression(columns->names[field][i], relation));
+							 column_expression(columns->names[field][i], relation, field));
 		appendStringInfoChar(sql, ')');
 	}
 	appendStringInfoChar(sql, ')');
