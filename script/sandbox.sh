@@ -20,9 +20,13 @@ SANDBOX_MAKE=(WERROR=1)
 # COVERAGE=DIR: what ran is counted (coverage.sh).
 [ -z "${COVERAGE:-}" ] || SANDBOX_MAKE=(COPT="-O0 -fno-lto --coverage -fprofile-update=atomic")
 
+# In a folder that postgres may enter, which the caller's need not be: its
+# programs complain otherwise.
 as_postgres() {
     if [ "$(id -u)" -eq 0 ]; then
-        setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"
+        local dir=$PWD user=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+        "${user[@]}" test -x "$dir" || dir=/
+        env -C "$dir" "${user[@]}" "$@"
     else
         "$@"
     fi

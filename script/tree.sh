@@ -1,12 +1,21 @@
 # Trees of other Debian releases, or clean ones of this (debootstrap; as root).
-# To be sourced.  DEBIAN_MIRROR=URL is where the packages come from; those of
-# security updates, where that URL with -security behind it says.
-# Sets: ROOT, MIRROR.
+# To be sourced.  The packages come from where this machine's own do, by its apt
+# sources; DEBIAN_MIRROR=URL and DEBIAN_SECURITY_MIRROR=URL name others.
+# Sets: ROOT, MIRROR, SECURITY_MIRROR (empty: none).
 # shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+
+# mirror_of LABEL: where apt fetches packages of Debian with this label; nothing if nowhere.
+# shellcheck disable=SC2016
+mirror_of() {
+    apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(SITE)' 'Created-By: Packages' 2>/dev/null |
+        awk -F '|' -v label="$1" '$1 == "Debian" && $2 == label && !found { print $3; found = 1 }'
+}
+
+MIRROR=${DEBIAN_MIRROR:-$(mirror_of Debian)}
+SECURITY_MIRROR=${DEBIAN_SECURITY_MIRROR:-$(mirror_of Debian-Security)}
 
 # attempt COMMAND...: its status in STATUS.  In an `if` it would go on after errors.
 attempt() {
@@ -46,9 +55,14 @@ in_tree() {
 # package is installed.
 tree_make() {
     if [ ! -e "$2/.echosync" ]; then
+        if [ -z "$MIRROR" ]; then
+            echo "apt has no lists of a Debian mirror here: run apt-get update, or set DEBIAN_MIRROR=URL" >&2
+            return 1
+        fi
         tree_remove "$2"
         debootstrap --variant=minbase "$1" "$2" "$MIRROR"
-        [ "$1" = sid ] || echo "deb $MIRROR-security $1-security main" >"$2/etc/apt/sources.list.d/security.list"
+        [ "$1" = sid ] || [ -z "$SECURITY_MIRROR" ] ||
+            echo "deb $SECURITY_MIRROR $1-security main" >"$2/etc/apt/sources.list.d/security.list"
         # A mirror that is a snapshot may be older than it says it should be.
         echo 'Acquire::Check-Valid-Until "false";' >"$2/etc/apt/apt.conf.d/90snapshot"
         printf '#!/bin/sh\nexit 101\n' >"$2/usr/sbin/policy-rc.d"

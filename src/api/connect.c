@@ -137,12 +137,25 @@ static void
 refuse(const CrmProvider *provider, const MailReply *reply)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			(errcode(reply->error_hint[0] != '\0' ?
+					 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("could not connect to %s: %s", provider->label, reply->error_message),
 			 reply->http_status != 0 ?
 			 errdetail("Error code %s, HTTP status %d. Nothing was stored.", reply->error_code, reply->http_status) :
 			 errdetail("Error code %s. Nothing was stored.", reply->error_code),
+			 reply->error_hint[0] != '\0' ? errhint("%s", reply->error_hint) : 0,
 			 errhidestmt(true)));
+}
+
+/* What came of a test, in words. */
+static const char *
+test_message(const MailReply *reply)
+{
+	if (reply->ok)
+		return "The CRM accepts the credential.";
+	if (reply->error_hint[0] == '\0')
+		return reply->error_message;
+	return psprintf("Nothing is sent: %s. %s", reply->error_message, reply->error_hint);
 }
 
 Datum
@@ -246,7 +259,7 @@ echosync_test_connection(PG_FUNCTION_ARGS)
 	request->integration = *DatumGetUUIDP(id);
 	mailbox_ask(request, reply);
 	values[0] = BoolGetDatum(reply->ok);
-	values[1] = CStringGetTextDatum(reply->ok ? "The CRM accepts the credential." : reply->error_message);
+	values[1] = CStringGetTextDatum(test_message(reply));
 	values[2] = CStringGetTextDatum(reply->account_label[0] ? reply->account_label : reply->account_id);
 	nulls[2] = reply->account_label[0] == '\0' && reply->account_id[0] == '\0';
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

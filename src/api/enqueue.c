@@ -18,7 +18,6 @@
 
 #include "api/enqueue.h"
 #include "db/queue_insert.h"
-#include "worker/backlog.h"
 #include "worker/shared.h"
 
 static Statement insert_refused = {
@@ -171,20 +170,15 @@ enqueue_refuse(Enqueue *enqueue, const Target *target, const char *lead_id,
 	enqueue->n_refused++;
 }
 
-/* Wake-ups, and the counters: queue_insert fires no trigger. */
 static void
-note_queued(const RowSet *queue)
+wake_for_queued(const RowSet *queue)
 {
 	const Datum *ids = queue->values[0];
-	int			first = 0;
 
-	for (int i = 1; i <= queue->n_rows; i++)
+	for (int i = 0; i < queue->n_rows; i++)
 	{
-		if (i < queue->n_rows && ids[i] == ids[first])
-			continue;			/* the same datum, shared by add_target */
-		wake_note_integration(DatumGetUUIDP(ids[first]));
-		backlog_note(DatumGetUUIDP(ids[first]), i - first);
-		first = i;
+		if (i == 0 || ids[i] != ids[i - 1]) /* the same datum, shared by add_target */
+			wake_note_integration(DatumGetUUIDP(ids[i]));
 	}
 }
 
@@ -196,7 +190,7 @@ enqueue_write(Enqueue *enqueue)
 	if (enqueue->queue != NULL)
 	{
 		queue_insert(enqueue->queue);
-		note_queued(enqueue->queue);
+		wake_for_queued(enqueue->queue);
 	}
 	if (enqueue->refused != NULL)
 	{

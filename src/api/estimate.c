@@ -64,12 +64,11 @@ echosync_lead_seconds(PG_FUNCTION_ARGS)
 	pg_uuid_t	nobody = {{0}};
 	pg_uuid_t  *id = PG_GETARG_UUID_P(0);
 	const CrmProvider *provider = crm_provider_by_type(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	Backlog		known;
 	Estimate	estimate;
 
 	if (provider == NULL || !echosync_enabled)
 		PG_RETURN_NULL();
-	if (!backlog_read(id, &known) || !identity_may_know(known.owner, "monitor"))
+	if (!identity_may_see_connection(id, "monitor"))
 		id = &nobody;
 	estimate_lead(provider, id, &estimate);
 	PG_RETURN_FLOAT8(estimate.seconds);

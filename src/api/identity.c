@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
@@ -29,7 +30,6 @@
 #include "crm/json.h"
 #include "db/statement.h"
 #include "pg_compat.h"
-#include "worker/backlog.h"
 #include "worker/shared.h"
 
 PG_FUNCTION_INFO_V1(echosync_current_user_id);
@@ -39,6 +39,12 @@ PG_FUNCTION_INFO_V1(echosync_may_see);
 PG_FUNCTION_INFO_V1(echosync_require_user);
 PG_FUNCTION_INFO_V1(echosync_wake);
 PG_FUNCTION_INFO_V1(echosync_wake_now);
+
+static Statement select_owner = {
+	.sql = "SELECT i.user_id FROM @schema@.crm_integrations i WHERE i.id = $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
 
 /* "sub" of request.jwt.claims, as PostgREST and Supabase set it. */
 static char *
@@ -124,11 +130,26 @@ identity_may_see(const char *owner, const char *level)
 }
 
 bool
-identity_may_know(uint64 owner, const char *level)
+identity_may_see_connection(const pg_uuid_t *id, const char *level)
 {
-	char	   *user = identity_user_id();
+	Datum		value = UUIDPGetDatum(id);
+	SavedUser	saved;
+	char	   *user;
+	bool		yes;
 
-	return (user != NULL && backlog_owner_hash(user) == owner) || identity_has_level(level);
+	if (identity_sees_all(level))
+		return true;
+	user = identity_user_id();
+	if (user == NULL)
+		return false;
+	SPI_connect();
+	db_use_extension();
+	db_become_owner(&saved);
+	statement_execute(&select_owner, &value, NULL, true, 1);
+	yes = SPI_processed == 1 && strcmp(spi_text(0, 1), user) == 0;
+	db_restore_user(&saved);
+	SPI_finish();
+	return yes;
 }
 
 char *

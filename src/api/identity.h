@@ -5,6 +5,8 @@
 #ifndef ECHOSYNC_IDENTITY_H
 #define ECHOSYNC_IDENTITY_H
 
+#include "utils/uuid.h"
+
 /* The application's user for whom the session acts; NULL for nobody. */
 extern char *identity_user_id(void);
 
@@ -18,9 +20,9 @@ extern char *identity_require_user(bool allow_admin);
 extern bool identity_may_see(const char *owner, const char *level);
 
 /*
- * May the caller be told of a number of a connection?  Its user may, whoever
- * is known here by backlog_owner_hash() only, and who has the level.
+ * The same rule, by the connection.  Who sees all is told yes of any id: whether
+ * there is such a connection is not asked.
  */
-extern bool identity_may_know(uint64 owner, const char *level);
+extern bool identity_may_see_connection(const pg_uuid_t *id, const char *level);
 
 #endif							/* ECHOSYNC_IDENTITY_H */

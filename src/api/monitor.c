@@ -71,7 +71,7 @@ put_worker(ReturnSetInfo *result, const WorkerSlot *slot, const char *last_error
 	values[0] = NameGetDatum(&name);
 	nulls[0] = database == NULL;
 	values[1] = Int32GetDatum(slot->pid);
-	values[2] = CStringGetTextDatum(worker_state_names[pg_atomic_read_u32((pg_atomic_uint32 *) &slot->state)]);
+	values[2] = CStringGetTextDatum(worker_states[pg_atomic_read_u32((pg_atomic_uint32 *) &slot->state)].name);
 	values[3] = Int32GetDatum(pg_atomic_read_u32((pg_atomic_uint32 *) &slot->in_flight));
 	values[4] = Int64GetDatum(pg_atomic_read_u64((pg_atomic_uint64 *) &slot->requests));
 	values[5] = Int64GetDatum(pg_atomic_read_u64((pg_atomic_uint64 *) &slot->synced));

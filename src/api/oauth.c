@@ -126,11 +126,13 @@ static void
 refuse_exchange(const MailReply *reply)
 {
 	ereport(ERROR,
-			(errcode(strcmp(reply->error_code, "oauth_state") == 0 ?
-					 MAKE_SQLSTATE('P', 'T', '4', '0', '4') : ERRCODE_INVALID_PARAMETER_VALUE),
+			(errcode(strcmp(reply->error_code, "oauth_state") == 0 ? MAKE_SQLSTATE('P', 'T', '4', '0', '4') :
+					 reply->error_hint[0] != '\0' ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE :
+					 ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("could not connect: %s", reply->error_message),
 			 errdetail("Error code %s. Nothing was stored.", reply->error_code),
-			 errhint("Start again with echosync_oauth_authorize()."),
+			 errhint("%s", reply->error_hint[0] != '\0' ? reply->error_hint :
+					 "Start again with echosync_oauth_authorize()."),
 			 errhidestmt(true)));
 }
 

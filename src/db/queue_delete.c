@@ -20,6 +20,7 @@
 #include "utils/uuid.h"
 
 #include "db/queue_delete.h"
+#include "db/queue_insert.h"
 #include "pg_compat.h"
 #include "worker/backlog.h"
 
@@ -66,10 +67,12 @@ queue_delete(const RowSet *rows)
 	Relation	rel;
 	BlockNumber n_blocks;
 	int			id_column;
+	bool		suffices;
 	TupleTableSlot *slot;
 
 	if (rows->n_rows == 0)
 		return left;
+	suffices = table_insert_suffices(&queue_table);
 	rel = db_table_open("crm_sync_queue", RowExclusiveLock);
 	n_blocks = RelationGetNumberOfBlocks(rel);
 	id_column = SPI_fnumber(RelationGetDescr(rel), "id");
@@ -78,7 +81,7 @@ queue_delete(const RowSet *rows)
 	{
 		ItemPointer place = (ItemPointer) DatumGetPointer(rows->values[SET_PLACE][i]);
 		int64		id = DatumGetInt64(rows->values[SET_ID][i]);
-		bool		there = is_there(rel, n_blocks, place, id_column, id, slot);
+		bool		there = suffices && is_there(rel, n_blocks, place, id_column, id, slot);
 
 		ExecClearTuple(slot);
 		if (there && delete_there(rel, place, DatumGetUUIDP(rows->values[SET_INTEGRATION][i])))

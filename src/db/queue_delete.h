@@ -15,7 +15,8 @@
  * Delete the rows that are where they were read, and have the counters of what
  * waits changed with the commit.  One that somebody is deleting or holds is
  * left alone.  Returns those that are not there, without their places: they may
- * have been moved.  Rights are not looked at.
+ * have been moved.  Returns all where the table has a trigger of somebody's, which
+ * a statement fires.  Rights are not looked at.
  */
 extern RowSet *queue_delete(const RowSet *rows);
 

@@ -5,7 +5,9 @@
 #ifndef ECHOSYNC_QUEUE_INSERT_H
 #define ECHOSYNC_QUEUE_INSERT_H
 
-#include "db/rowset.h"
+#include "db/table_insert.h"
+
+extern TableInsert queue_table;
 
 /* The columns of a set for queue_insert, in this order. */
 #define QUEUE_COLUMNS {UUIDOID /* integration_id */ , INT2OID /* priority */ , \
@@ -13,8 +15,9 @@
 	TEXTOID /* sync_type */ , INT8OID /* run_id */ , JSONBOID /* snapshot */ }
 
 /*
- * Insert the rows, with ids from the queue's sequence and the time of now.
- * The caller's rights are not looked at.
+ * Insert the rows, with ids from the queue's sequence and the time of now, and
+ * have the counters of what waits changed with the commit.  The caller's rights
+ * are not looked at.
  */
 extern void queue_insert(const RowSet *rows);
 

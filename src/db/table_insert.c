@@ -301,12 +301,34 @@ table_insert(TableInsert *target, const RowSet *rows)
 	end_insertion(&insertion);
 }
 
+static bool
+is_own_trigger(const TableInsert *target, const char *name)
+{
+	for (int i = 0; i < lengthof(target->own_triggers); i++)
+	{
+		if (target->own_triggers[i] != NULL && strcmp(name, target->own_triggers[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_other_triggers(const TableInsert *target, Relation rel)
+{
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		if (!is_own_trigger(target, rel->trigdesc->triggers[i].tgname))
+			return true;
+	}
+	return false;
+}
+
 bool
 table_insert_suffices(const TableInsert *target)
 {
 	Relation	rel = db_table_open(target->table, RowExclusiveLock);
 	int			n_columns = target->n_columns + (target->sequence != NULL) + (target->time_column != NULL);
-	bool		suffices = is_plain_table(rel) && rel->trigdesc == NULL && rel->rd_rules == NULL &&
+	bool		suffices = is_plain_table(rel) && !has_other_triggers(target, rel) && rel->rd_rules == NULL &&
 		RelationGetNumberOfAttributes(rel) == n_columns;
 
 	table_close(rel, NoLock);

@@ -26,6 +26,7 @@ typedef struct TableInsert
 	const char *sequence;		/* of the column "id"; NULL: the set has it */
 	int			sequence_step;	/* ids that a value of the sequence stands for */
 	const char *time_column;	/* gets the time of now; NULL: none */
+	const char *own_triggers[2];	/* for which the caller stands; else NULL */
 	int			n_columns;
 	const char *columns[ROWSET_MAX_COLUMNS];
 	TableLayout layout;			/* of table_insert.c; starts with zeroes */
@@ -40,8 +41,8 @@ typedef struct TableInsert
 extern void table_insert(TableInsert *target, const RowSet *rows);
 
 /*
- * May rows be inserted so?  Not where somebody has added what the executor
- * would see to: a trigger, a rule, a column.
+ * May rows be inserted, or deleted, so?  Not where somebody has added what the
+ * executor would see to: a trigger, a rule, a column.
  */
 extern bool table_insert_suffices(const TableInsert *target);
 

@@ -52,7 +52,6 @@ typedef struct BacklogEntry
 	BacklogKey	key;
 	bool		suspect;		/* something was missed: count again */
 	int			limit;
-	uint64		owner;
 	TimestampTz counted_at;		/* 0: never */
 	TimestampTz begun_at;		/* the newest count */
 	pg_atomic_uint64 queued;	/* int64: may be below 0 for a moment */
@@ -96,12 +95,6 @@ backlog_shared_startup(void)
 	committing = ShmemInitStruct("echosync commits", MaxBackends * sizeof(pg_atomic_uint32), &found);
 	for (int i = 0; i < MaxBackends && !found; i++)
 		pg_atomic_init_u32(&committing[i], InvalidTransactionId);
-}
-
-uint64
-backlog_owner_hash(const char *user_id)
-{
-	return hash_bytes_extended((const unsigned char *) user_id, strlen(user_id), 0);
 }
 
 /* Under the lock. */
@@ -325,7 +318,6 @@ backlog_read(const pg_uuid_t *integration, Backlog *backlog)
 	if (counted)
 	{
 		backlog->queued = (int64) pg_atomic_read_u64(&entry->queued);
-		backlog->owner = entry->owner;
 		backlog->limit = entry->limit;
 	}
 	LWLockRelease(shared_state->backlog_lock);
@@ -348,7 +340,7 @@ backlog_sweep(TimestampTz now)
 }
 
 bool
-backlog_begin(const pg_uuid_t *integration, const char *user_id)
+backlog_begin(const pg_uuid_t *integration)
 {
 	static TimestampTz swept_at = 0;
 	BacklogKey	key = {MyDatabaseId, *integration};
@@ -373,7 +365,6 @@ backlog_begin(const pg_uuid_t *integration, const char *user_id)
 			pg_atomic_init_u64(&entry->queued, 0);
 			pg_atomic_init_u64(&entry->since_begun, 0);
 		}
-		entry->owner = backlog_owner_hash(user_id);
 		entry->begun_at = now;
 		entry->suspect = false;
 		pg_atomic_write_u64(&entry->since_begun, 0);

@@ -34,12 +34,10 @@ extern void backlog_note_truncate(void);
 typedef struct Backlog
 {
 	int64		queued;
-	uint64		owner;			/* backlog_owner_hash of its user */
 	int			limit;			/* calls that its CRM allows in a window; 0:
 								 * not known */
 } Backlog;
 extern bool backlog_read(const pg_uuid_t *integration, Backlog *backlog);
-extern uint64 backlog_owner_hash(const char *user_id);
 
 /*
  * Worker side.  A count is begun before the snapshot is taken in which the
@@ -48,7 +46,7 @@ extern uint64 backlog_owner_hash(const char *user_id);
  * backlog_end if something was noted: it may be in both, count again.  Again,
  * too, if the snapshot sees what is yet to be noted (backlog_undelivered).
  */
-extern bool backlog_begin(const pg_uuid_t *integration, const char *user_id);
+extern bool backlog_begin(const pg_uuid_t *integration);
 extern bool backlog_undelivered(Snapshot snapshot);
 extern bool backlog_end(const pg_uuid_t *integration, int64 n);
 

@@ -227,7 +227,7 @@ count_small_ones(void)
 	{
 		CountKey   *key = count_take(&wanted);
 
-		if (is_being_counted(key) || full || (full = !backlog_begin(&key->id, key->user_id)))
+		if (is_being_counted(key) || full || (full = !backlog_begin(&key->id)))
 			count_forget(key);
 		else
 			small.keys = lappend(small.keys, key);
@@ -284,7 +284,7 @@ count_large_start(void)
 {
 	CountKey   *key = count_take(&large_wanted);
 
-	if (!backlog_begin(&key->id, key->user_id))
+	if (!backlog_begin(&key->id))
 	{
 		count_forget(key);
 		return;

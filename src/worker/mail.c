@@ -32,6 +32,17 @@ answer_error(const MailTicket *ticket, const char *code, const char *message)
 	mailbox_answer(ticket, &reply);
 }
 
+static void
+answer_not_sending(const MailTicket *ticket)
+{
+	const WorkerStateWords *words = &worker_states[pg_atomic_read_u32(&worker->slot->state)];
+	MailReply	reply = {.error_code = "not_sending"};
+
+	strlcpy(reply.error_message, words->problem, sizeof(reply.error_message));
+	strlcpy(reply.error_hint, words->hint, sizeof(reply.error_hint));
+	mailbox_answer(ticket, &reply);
+}
+
 /* Start a task for a backend; the connection is taken over if temporary. */
 static Job *
 mail_job(Connection *connection, CrmTask task, const MailTicket *ticket,
@@ -218,9 +229,7 @@ mail_take_all(void)
 		if (request.kind == MAIL_REACH)
 			mail_reach(&ticket, &request);
 		else if (!worker->may_send)
-			answer_error(&ticket, "not_sending",
-						 secrets_problem() ? "The worker has no usable encryption key." :
-						 "The worker of this database does not send now; see echosync_workers.");
+			answer_not_sending(&ticket);
 		else if (request.kind == MAIL_TEST_KEY)
 			mail_test_key(&ticket, &request);
 		else if (request.kind == MAIL_TEST_CONNECTION)

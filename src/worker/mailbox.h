@@ -41,6 +41,7 @@ typedef struct MailReply
 	bool		ok;
 	char		error_code[64];
 	char		error_message[MAIL_NAME_SIZE];
+	char		error_hint[MAIL_NAME_SIZE]; /* not_sending: what to do */
 	int			http_status;
 	char		account_id[MAIL_NAME_SIZE];
 	char		account_label[MAIL_NAME_SIZE];

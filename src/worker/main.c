@@ -38,6 +38,8 @@
 #include "worker/worker.h"
 
 #define TICK_MS 60000
+/* Where our tables could not be looked at, again after this. */
+#define UNKNOWN_WAIT_MS 2000
 /* How long a worker that ends for a reload goes on with what it has in work. */
 #define LEAVE_MS 5000
 /* ... and with a refreshed token, which is the connection. */
@@ -61,6 +63,10 @@ static Statement select_version = {
 };
 
 /* Stamp a database that has no stamp. */
+static Statement select_stamp = {
+	.sql = "SELECT 1 FROM @schema@.crm_instance",
+	.nargs = 0
+};
 static Statement stamp_instance = {
 	.sql = "INSERT INTO @schema@.crm_instance (system_identifier, database_oid)"
 	" SELECT $1, $2 WHERE NOT EXISTS (SELECT FROM @schema@.crm_instance)",
@@ -95,8 +101,10 @@ static Statement note_timeline = {
 	.argtypes = {INT4OID}
 };
 static Statement select_promotion = {
-	.sql = "SELECT i.promoted_at FROM @schema@.crm_instance i WHERE i.promoted_at IS NOT NULL",
-	.nargs = 0
+	.sql = "SELECT pg_catalog.max(i.promoted_at), pg_catalog.bool_or(i.timeline IS DISTINCT FROM $1)"
+	" FROM @schema@.crm_instance i",
+	.nargs = 1,
+	.argtypes = {INT4OID}
 };
 
 static Statement select_key_check = {
@@ -122,6 +130,7 @@ void
 instance_lost(void)
 {
 	worker->may_send = false;
+	worker_set_state(WORKER_STATE_COPY);
 	worker->next_look = 0;		/* the next turn says so */
 }
 
@@ -150,11 +159,14 @@ static void
 note_promotion(void)
 {
 	Datum		timeline = Int32GetDatum((int32) GetWALInsertionTimeLine());
-	bool		isnull;
 
-	statement_execute(&note_timeline, &timeline, NULL, false, 0);
-	statement_execute(&select_promotion, NULL, NULL, false, 1);
-	worker->promoted_at = SPI_processed == 0 ? 0 : DatumGetTimestampTz(spi_datum(0, 1, &isnull));
+	statement_execute(&select_promotion, &timeline, NULL, false, 1);
+	if (spi_bool(0, 2))
+	{
+		statement_execute(&note_timeline, &timeline, NULL, false, 0);
+		statement_execute(&select_promotion, &timeline, NULL, false, 1);
+	}
+	worker->promoted_at = spi_timestamptz(0, 1);
 }
 
 static void
@@ -174,7 +186,9 @@ environment_body(void *arg)
 		return;
 	values[0] = Int64GetDatum((int64) GetSystemIdentifier());
 	values[1] = ObjectIdGetDatum(MyDatabaseId);
-	statement_execute(&stamp_instance, values, NULL, false, 0);
+	statement_execute(&select_stamp, NULL, NULL, false, 1);
+	if (SPI_processed == 0)
+		statement_execute(&stamp_instance, values, NULL, false, 0);
 	environment->copy = instance_is_anothers();
 	if (environment->copy)
 		instance_lost();
@@ -188,29 +202,28 @@ static void
 say_state(WorkerState state)
 {
 	static WorkerState said = WORKER_STATE_NONE;
+	const WorkerStateWords *words = &worker_states[state];
 
 	if (state == said)
 		return;
 	said = state;
-	if (state == WORKER_STATE_COPY)
+	if (words->problem != NULL)
 		ereport(LOG,
-				(errmsg("echosync: this database is a copy of another; nothing is sent"),
-				 errhint("When the original no longer sends, call echosync_adopt() as a superuser.")));
-	else if (state == WORKER_STATE_OTHER_VERSION)
-		ereport(LOG,
-				(errmsg("echosync: the extension's version in this database is not the library's (%s); nothing is sent",
-						ECHOSYNC_VERSION),
-				 errhint("ALTER EXTENSION echosync UPDATE, or restart the server with the matching library.")));
-	else if (state == WORKER_STATE_NO_KEY)
-		ereport(LOG,
-				(errmsg("echosync: no usable encryption key; nothing is sent"),
-				 errhint("Set INTEGRATION_ENCRYPTION_KEY and INTEGRATION_ENCRYPTION_SALT in the file that echosync.env_file names, then reload.")));
-	else if (state == WORKER_STATE_WRONG_KEY)
-		ereport(LOG,
-				(errmsg("echosync: the encryption key is not the one that sealed this database's credentials; nothing is sent"),
-				 errhint("Restore the key, or list it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then reload. If it is lost for good, call echosync_accept_key() as a superuser.")));
-	else if (state == WORKER_STATE_DISABLED)
-		ereport(LOG, (errmsg("echosync: disabled by echosync.enabled; nothing is sent")));
+				(errmsg("echosync: %s; nothing is sent", words->problem),
+				 errhint("%s", words->hint)));
+}
+
+/*
+ * What could not be looked at may be in order: who sends goes on.  Who does not
+ * must not seem to be starting, or to know why.
+ */
+static void
+look_failed(void)
+{
+	if (worker->may_send)
+		return;
+	worker_set_state(WORKER_STATE_UNKNOWN);
+	say_state(WORKER_STATE_UNKNOWN);
 }
 
 /*
@@ -225,7 +238,10 @@ check_environment(void)
 	WorkerState state = WORKER_STATE_IDLE;
 
 	if (!worker_transaction("echosync: looking at the extension", environment_body, &environment))
+	{
+		look_failed();
 		return;
+	}
 	if (!OidIsValid(environment.extension))
 	{
 		worker->slot->exit = WORKER_EXIT_NO_EXTENSION;
@@ -507,7 +523,9 @@ look_at_everything(void)
 	/* Hints may have been more than there was room for. */
 	if (worker->now >= worker->next_look || hash_get_num_entries(worker->connections) <= HINT_ALL_MAX)
 		connections_visit(hint_loaded);
-	worker->next_look = TimestampTzPlusMilliseconds(worker->now, TICK_MS);
+	worker->next_look = TimestampTzPlusMilliseconds(worker->now,
+													pg_atomic_read_u32(&worker->slot->state) == WORKER_STATE_UNKNOWN ?
+													UNKNOWN_WAIT_MS : TICK_MS);
 }
 
 static void
@@ -641,7 +659,7 @@ report_waiting(void)
 		snprintf(text, sizeof(text), "echosync: %d requests under way", in_flight);
 	else if (!worker->may_send)
 		snprintf(text, sizeof(text), "echosync: not sending, %s",
-				 worker_state_names[pg_atomic_read_u32(&worker->slot->state)]);
+				 worker_states[pg_atomic_read_u32(&worker->slot->state)].name);
 	else if (due != 0)
 		snprintf(text, sizeof(text), "echosync: waiting for a limit, a retry or a probe until %s",
 				 timestamptz_to_str(due));

@@ -26,9 +26,38 @@
 #include "worker/stats.h"
 #include "worker/wait_event.h"
 
-const char *const worker_state_names[] = {
-	"none", "starting", "idle", "draining", "disabled", "no_key", "wrong_key", "copy",
-	"other_version"
+const WorkerStateWords worker_states[] = {
+	[WORKER_STATE_NONE] = {"none"},
+	[WORKER_STATE_STARTING] = {
+		"starting", "the worker is starting",
+		"Try again in a moment."
+	},
+	[WORKER_STATE_IDLE] = {"idle"},
+	[WORKER_STATE_DRAINING] = {"draining"},
+	[WORKER_STATE_DISABLED] = {
+		"disabled", "disabled by echosync.enabled",
+		"ALTER SYSTEM SET echosync.enabled = on; then SELECT pg_reload_conf();"
+	},
+	[WORKER_STATE_NO_KEY] = {
+		"no_key", "no usable encryption key",
+		"Set INTEGRATION_ENCRYPTION_KEY and INTEGRATION_ENCRYPTION_SALT in the file that echosync.env_file names, then reload."
+	},
+	[WORKER_STATE_WRONG_KEY] = {
+		"wrong_key", "the encryption key is not the one that sealed this database's credentials",
+		"Restore the key, or list it in INTEGRATION_ENCRYPTION_KEY_PREVIOUS, then reload. If it is lost for good, call echosync_accept_key() as a superuser."
+	},
+	[WORKER_STATE_COPY] = {
+		"copy", "this database is a copy of another",
+		"When the original no longer sends, call echosync_adopt() as a superuser."
+	},
+	[WORKER_STATE_OTHER_VERSION] = {
+		"other_version", "the extension's version in this database is not the library's (" ECHOSYNC_VERSION ")",
+		"ALTER EXTENSION echosync UPDATE, or restart the server with the matching library."
+	},
+	[WORKER_STATE_UNKNOWN] = {
+		"unknown", "the worker could not look at the extension's tables",
+		"Somebody may hold a lock on them, or have put a trigger there; echosync_workers.last_error says what came of it. It is tried again every few seconds."
+	}
 };
 
 SharedState *shared_state = NULL;
@@ -168,6 +197,7 @@ slot_sends(WorkerSlot *slot)
 		case WORKER_STATE_WRONG_KEY:
 		case WORKER_STATE_COPY:
 		case WORKER_STATE_OTHER_VERSION:
+		case WORKER_STATE_UNKNOWN:
 			break;
 	}
 	return false;

@@ -25,7 +25,7 @@
 #define SHARED_MAX_VACATED 16
 #define SHARED_MAX_SHUNNED 16
 
-/* What a worker is doing; names in worker_state_names, shown by echosync_workers. */
+/* What a worker is doing; names in worker_states, shown by echosync_workers. */
 typedef enum WorkerState
 {
 	WORKER_STATE_NONE = 0,		/* slot is free */
@@ -36,9 +36,18 @@ typedef enum WorkerState
 	WORKER_STATE_NO_KEY,		/* secrets not usable: nothing is sent */
 	WORKER_STATE_WRONG_KEY,		/* not the key that sealed the credentials */
 	WORKER_STATE_COPY,			/* restored or cloned database: echosync_adopt() */
-	WORKER_STATE_OTHER_VERSION	/* schema of another version than the library */
+	WORKER_STATE_OTHER_VERSION, /* schema of another version than the library */
+	WORKER_STATE_UNKNOWN		/* our tables could not be looked at */
 } WorkerState;
-extern const char *const worker_state_names[];
+
+/* A state in words: why nothing is sent, NULL where it is, and what to do. */
+typedef struct WorkerStateWords
+{
+	const char *name;
+	const char *problem;
+	const char *hint;
+} WorkerStateWords;
+extern const WorkerStateWords worker_states[];
 
 /* Why a worker has ended, for the launcher. */
 typedef enum WorkerExit

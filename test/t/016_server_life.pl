@@ -122,7 +122,7 @@ $t->behaviour('enabled off: what is in flight finishes, the rest waits; on: it g
 	is(scalar $t->requests($user, 'lofty', since => $mark), 0, 'nothing is sent');
 	my ($test) = $t->rows_as($user, "SELECT * FROM echosync_test_connection('$user->{lofty}')");
 	is($test->{ok}, FALSE, 'a call that needs the CRM fails');
-	like($test->{message}, qr/does not send now/, 'and says why');
+	like($test->{message}, qr/disabled by echosync.enabled. ALTER SYSTEM SET echosync.enabled = on/, 'and says why');
 	$t->configure('echosync.enabled' => 'on');
 	$t->wait_until('on again: the second goes out by itself', sub { $t->link_of($user->{lofty}, $second) }, 20);
 	my $third = $t->lead($user);
