@@ -24,6 +24,7 @@
 #include "config/settings.h"
 #include "crm/crm.h"
 #include "db/statement.h"
+#include "db/subtransaction.h"
 #include "worker/mailbox.h"
 #include "worker/shared.h"
 
@@ -63,26 +64,37 @@ ca_file_problem(void)
 	return any ? NULL : psprintf("there is no certificate in \"%s\"", echosync_ca_file);
 }
 
-/* Is there a key, and the one that sealed what is stored? */
-static const char *
-key_problem(void)
+/* For run_in_subtransaction. */
+static void
+check_key(void *arg)
 {
-	const char *reason;
+	const char **problem = arg;
+	const char *reason = NULL;
 	char	   *sealed;
 
-	if (secrets_current()->encryption_key == NULL)
-		return "there is no usable encryption key";
 	SPI_connect();
 	db_use_extension();
 	statement_execute(&select_key_check, NULL, NULL, true, 1);
 	sealed = SPI_processed == 1 ? spi_text(0, 1) : NULL;
-	reason = NULL;
 	if (sealed != NULL && seal_open(sealed, KEY_CHECK_CONTEXT, &reason) == NULL)
-		reason = "the key is not the one that sealed this database's credentials";
-	else
-		reason = NULL;
+		*problem = "the key is not the one that sealed this database's credentials";
 	SPI_finish();
-	return reason;
+}
+
+/*
+ * Is there a key, and the one that sealed what is stored?  Somebody may hold the
+ * table that says so: what else is known here is told all the same.
+ */
+static const char *
+key_problem(void)
+{
+	const char *problem = NULL;
+	int			code;
+
+	if (secrets_current()->encryption_key == NULL)
+		return "there is no usable encryption key";
+	code = run_in_subtransaction(check_key, &problem, false);
+	return code == 0 ? problem : psprintf("it could not be looked at: SQLSTATE %s", unpack_sql_state(code));
 }
 
 static void

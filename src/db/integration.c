@@ -8,12 +8,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "config/seal.h"
 #include "crm/json.h"
+#include "db/disconnected.h"
 #include "db/integration.h"
 #include "db/link.h"
 #include "db/statement.h"
@@ -22,6 +24,13 @@ static Statement select_existing = {
 	.sql = "SELECT i.id, i.settings, i.crm_account, c.sealed FROM @schema@.crm_integrations i"
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id"
 	" WHERE i.user_id = $1 AND i.crm_type = $2 FOR NO KEY UPDATE OF i",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
+};
+
+static Statement select_former = {
+	.sql = "SELECT d.id FROM @schema@.crm_disconnected d"
+	" WHERE d.user_id = $1 AND d.crm_type = $2 FOR UPDATE",
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID}
 };
@@ -139,6 +148,24 @@ integration_unseal(const char *id, const char *user_id, const char *sealed,
 	return credential->secret == NULL ? "it holds no secret" : NULL;
 }
 
+/*
+ * Who connects again in the moment after the disconnect, before a worker has
+ * cancelled, is not to have sent what was queued before.
+ */
+static void
+cancel_former(Datum *values)
+{
+	pg_uuid_t	id;
+	bool		isnull;
+
+	statement_execute(&select_former, values, NULL, false, 1);
+	if (SPI_processed == 0)
+		return;
+	id = *DatumGetUUIDP(spi_datum(0, 1, &isnull));
+	while (disconnected_cancel(&id))
+		CHECK_FOR_INTERRUPTS();
+}
+
 static void
 find_former(const NewConnection *new, Former *former)
 {
@@ -157,6 +184,7 @@ find_former(const NewConnection *new, Former *former)
 		former->sealed = spi_text(0, 4);
 		return;
 	}
+	cancel_former(values);
 	statement_execute(&take_former, values, NULL, false, 1);
 	if (SPI_processed == 1)
 	{

@@ -236,6 +236,21 @@ statement_execute_now(Statement *statement, Datum *values, long max_rows)
 	PopActiveSnapshot();
 }
 
+void
+statement_change_now(Statement *statement, Datum *values)
+{
+	Snapshot	now = RegisterSnapshot(GetLatestSnapshot());
+	int			result;
+
+	if (statement->plan == NULL || statement->generation != schema_generation)
+		statement_prepare(statement);
+	result = SPI_execute_snapshot(statement->plan, values, NULL, now, InvalidSnapshot, false, true, 0);
+	UnregisterSnapshot(now);
+	if (result < 0)
+		elog(ERROR, "could not run an echosync statement: %s",
+			 SPI_result_code_string(result));
+}
+
 static void
 text_statement_prepare(TextStatement *statement, const char *sql, int nargs, Oid *argtypes)
 {

@@ -57,6 +57,9 @@ extern Relation db_table_open(const char *name, LOCKMODE lock);
 extern int	statement_execute(Statement *statement, Datum *values,
 							  const char *nulls, bool read_only, long max_rows);
 
+/* Change rows as they are now, whatever the transaction's isolation. */
+extern void statement_change_now(Statement *statement, Datum *values);
+
 /*
  * Run a statement that reads what this process is to remember: as the owner, and
  * as things are now.  What the transaction's snapshot shows may be older, and

@@ -102,32 +102,29 @@ END
 $$;
 COMMENT ON FUNCTION echosync_resume(uuid) IS 'Goes on sending for a paused connection, in the order of the queue, several leads at once.';
 
+CREATE FUNCTION echosync_forget_integration(id uuid) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_forget_integration(uuid) IS 'Deletes a connection and its credential as they are now, in REPEATABLE READ too. Internal.';
+
 CREATE FUNCTION echosync_disconnect(id uuid) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
 BEGIN
-    DELETE FROM @extschema@.crm_integrations i WHERE i.id = integration.id;   -- and its credential
+    IF NOT @extschema@.echosync_forget_integration(integration.id) THEN
+        RETURN;    -- another session was quicker
+    END IF;
     INSERT INTO @extschema@.crm_disconnected (id, user_id, crm_type, crm_account)
          VALUES (integration.id, integration.user_id, integration.crm_type, integration.crm_account)
     ON CONFLICT ON CONSTRAINT crm_disconnected_user_id_crm_type_key
       DO UPDATE SET id = excluded.id, crm_account = excluded.crm_account,
                     disconnected_at = excluded.disconnected_at;
-    INSERT INTO @extschema@.crm_sync_logs
-           (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)
-    SELECT DISTINCT ON (q.lead_id) integration.id, integration.user_id, integration.crm_type, q.lead_id,
-           q.sync_type, 'none', 'skipped', 'disconnected', q.queued_at
-      FROM @extschema@.crm_sync_queue q WHERE q.integration_id = integration.id
-     ORDER BY q.lead_id, q.id;
-    DELETE FROM @extschema@.crm_sync_queue q WHERE q.integration_id = integration.id;
-    DELETE FROM @extschema@.crm_dead_letters d WHERE d.integration_id = integration.id;
-    UPDATE @extschema@.crm_sync_runs r SET finished_at = clock_timestamp()
-     WHERE r.integration_id = integration.id AND r.finished_at IS NULL;
     PERFORM @extschema@.echosync_wake(integration.id);
 END
 $$;
-COMMENT ON FUNCTION echosync_disconnect(uuid) IS 'Destroys the credential, cancels what is queued, keeps the log. What is in flight finishes within the request timeout and is logged.';
+COMMENT ON FUNCTION echosync_disconnect(uuid) IS 'Destroys the credential; the worker then cancels what is queued. Keeps the log. What is in flight finishes within the request timeout and is logged.';
 
 CREATE FUNCTION echosync_test_connection(id uuid, OUT ok boolean, OUT message text, OUT crm_account text)
     LANGUAGE c VOLATILE

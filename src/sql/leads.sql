@@ -14,3 +14,18 @@ CREATE FUNCTION echosync_detach_leads(leads regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it is cancelled.';
+
+CREATE FUNCTION echosync_name_source() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' OR NEW.attached_as IS NULL THEN     -- a row that is restored knows it
+        NEW.attached_as := (SELECT format('%I.%I', n.nspname, c.relname)
+                              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = NEW.relation);
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION echosync_name_source() IS 'Trigger of crm_lead_sources: writes down the name of a table that is attached.';
+CREATE TRIGGER echosync_name_source BEFORE INSERT OR UPDATE OF attached_at ON crm_lead_sources
+    FOR EACH ROW EXECUTE FUNCTION echosync_name_source();

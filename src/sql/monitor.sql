@@ -10,7 +10,7 @@ CREATE FUNCTION echosync_worker_list(OUT database name, OUT pid integer, OUT sta
 COMMENT ON FUNCTION echosync_worker_list() IS 'The workers of all databases, from shared memory; counters since each worker''s start.';
 
 CREATE VIEW echosync_workers AS SELECT * FROM echosync_worker_list();
-COMMENT ON VIEW echosync_workers IS 'The processes that drain the queues. state: idle, draining, disabled (echosync.enabled is off), no_key, wrong_key, copy (see echosync_adopt), other_version.';
+COMMENT ON VIEW echosync_workers IS 'The processes that drain the queues. state: starting, idle, draining, disabled (echosync.enabled is off), no_key, wrong_key, copy (see echosync_adopt), other_version, unknown (the extension''s tables could not be looked at).';
 
 CREATE FUNCTION echosync_shared_metrics(OUT name text, OUT labels jsonb, OUT value double precision,
                                         OUT type text, OUT help text)
@@ -66,18 +66,115 @@ CREATE FUNCTION echosync_reach(OUT crm_type text, OUT url text, OUT ok boolean, 
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_reach() IS 'Has the worker make a connection to each CRM host, certificate and all, and send nothing over it. ok is null where nobody looked. Five seconds at most.';
 
-CREATE FUNCTION echosync_doctor(OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
+/* One attached table.  What is wrong first counts, in the order in which it is to be mended. */
+CREATE FUNCTION echosync_examine_leads(source crm_lead_sources, OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
+    RETURNS record
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one record;
+    attach text;
+BEGIN
+    SELECT c.oid IS NOT NULL AS there, c.relkind IN ('r', 'p') AS a_table, c.relpersistence = 'u' AS unlogged,
+           coalesce(c.relrowsecurity AND c.relforcerowsecurity, false) AS forced,
+           c.relnamespace::regnamespace AS schema, pg_get_userbyid(c.relowner) AS owner,
+           has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS may_use, has_table_privilege(c.relowner, c.oid, 'SELECT') AS may_read,
+           f.missing, f.kept, f.asked,
+           (SELECT string_agg(l.relid::regclass::text, ', ')
+              FROM pg_partition_tree(s.relation) l
+             WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid
+                                  AND t.tgname = 'echosync_capture' AND t.tgenabled IN ('O', 'A'))) AS silent,
+           (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = s.relation AND encode(t.tgargs, 'escape') = s.id || '\000'
+               AND t.tgname IN ('echosync_capture', 'echosync_capture_end') AND t.tgenabled IN ('O', 'A')) AS triggers,
+           (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = s.relation AND t.tgname LIKE 'echosync\_capture%') AS any_triggers,
+           CASE WHEN to_regclass(s.attached_as) <> s.relation
+                 AND NOT EXISTS (SELECT FROM @extschema@.crm_lead_sources o WHERE o.attached AND o.relation = to_regclass(s.attached_as))
+                THEN to_regclass(s.attached_as) END AS successor,
+           (SELECT string_agg(h.oid::regclass::text, ', ') FROM pg_inherits i JOIN pg_class h ON h.oid = i.inhrelid
+             WHERE i.inhparent = s.relation AND NOT h.relispartition) AS heirs,
+           (SELECT string_agg(DISTINCT quote_ident(b.subname), ', ')
+              FROM pg_partition_tree(s.relation) l JOIN pg_subscription_rel r ON r.srrelid = l.relid JOIN pg_subscription b ON b.oid = r.srsubid
+             WHERE EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname LIKE 'echosync\_capture%' AND t.tgenabled = 'O')) AS subscriptions,
+           (SELECT string_agg(l.relid::regclass::text, ', ')
+              FROM pg_partition_tree(s.relation) l JOIN pg_class p ON p.oid = l.relid
+             WHERE p.relkind = 'r' AND pg_relation_size(l.relid) > 8 * 1024 * 1024
+               AND NOT EXISTS (SELECT FROM pg_index x
+                                 JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
+                                 LEFT JOIN pg_attribute b ON b.attrelid = x.indrelid AND b.attnum = x.indkey[1]
+                                WHERE x.indrelid = l.relid AND x.indisvalid AND x.indpred IS NULL
+                                  AND (a.attname = s.mapping->>'id' OR a.attname = s.mapping->>'user_id' AND b.attname = s.mapping->>'id'))) AS unindexed
+      INTO one
+      FROM (SELECT source.*) s LEFT JOIN pg_class c ON c.oid = s.relation
+         CROSS JOIN LATERAL (
+               -- The mapping to attach with anew.  A column that is gone is left out, to be recognised by its
+               -- usual names; one that says who must not be contacted has to be named.
+               SELECT string_agg(k.missing, ', ') AS missing, bool_or(k.asked) AS asked,
+                      jsonb_object_agg(k.field, CASE k.field WHEN 'do_not_contact' THEN k.names ELSE k.names->0 END)
+                          FILTER (WHERE k.names IS NOT NULL) AS kept
+                 FROM (SELECT n.field, string_agg(n.name, ', ') FILTER (WHERE NOT n.there) AS missing,
+                              bool_or(n.strict AND NOT n.there) AS asked,
+                              jsonb_agg(CASE WHEN n.there THEN n.name ELSE format('<the new name of %s>', n.name) END)
+                                  FILTER (WHERE n.there OR n.strict) AS names
+                         FROM (SELECT m.key, v.name, m.key IN ('do_not_contact', 'deleted_at', 'risk_score'),
+                                      EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = s.relation
+                                                 AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped)
+                                 FROM jsonb_each(s.mapping) m,
+                                      LATERAL jsonb_array_elements_text(CASE jsonb_typeof(m.value)
+                                          WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) v(name)
+                              ) n(field, name, strict, there)
+                        GROUP BY n.field) k) f;
+    check_name := 'leads ' || source.relation::text;
+    detail := CASE WHEN NOT one.there AND one.successor IS NOT NULL THEN format('the table no longer exists, and another one is called %s now: its leads are not captured', source.attached_as)
+                   WHEN NOT one.there THEN 'the table no longer exists'
+                   WHEN NOT one.a_table OR one.any_triggers = 0 AND one.successor IS NOT NULL
+                   THEN format('this is not the table that was attached as %s', source.attached_as)
+                   WHEN one.successor IS NOT NULL THEN format('another table is called %s now: its leads are not captured', source.attached_as)
+                   WHEN one.forced THEN 'row-level security is forced on its owner: its leads are held back'
+                   WHEN NOT one.may_use THEN format('its owner %s may not use schema %s: its leads are held back', one.owner, one.schema)
+                   WHEN NOT one.may_read THEN format('its owner %s may not read it: its leads are held back', one.owner)
+                   WHEN one.missing IS NOT NULL THEN format('columns no longer there: %s; its leads are held back', one.missing)
+                   WHEN one.silent IS NOT NULL THEN format('no enabled trigger on %s', one.silent)
+                   WHEN one.triggers <> 2 THEN 'a trigger is missing or disabled'
+                   WHEN one.heirs IS NOT NULL THEN format('%s inherit from it: leads in them are read, and no change of them is captured', one.heirs)
+                   WHEN one.subscriptions IS NOT NULL THEN format('its rows come by subscription %s, for which its triggers do not fire: they are not captured', one.subscriptions)
+                   WHEN one.unlogged THEN 'it is unlogged: after a crash it is empty, and leads of it that wait are taken for deleted'
+                   WHEN one.unindexed IS NOT NULL THEN format('no index covers %s in %s: each lead is looked for in the whole table', source.mapping->>'id', one.unindexed)
+                   ELSE 'attached' END;
+    ok := detail = 'attached';
+    attach := CASE WHEN one.successor IS NOT NULL THEN format('SELECT echosync_attach_leads(%L, %L);', one.successor::text, source.mapping) END;
+    hint := CASE WHEN ok THEN NULL
+                 WHEN NOT one.there OR NOT one.a_table OR one.any_triggers = 0 AND attach IS NOT NULL
+                 THEN concat_ws(' ', format('DELETE FROM %s.crm_lead_sources WHERE id = %s;', '@extschema@', source.id), attach)
+                 WHEN attach IS NOT NULL THEN format('%s and if nobody writes to the former one any more: SELECT echosync_detach_leads(%L);', attach, source.relation::text)
+                 WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', source.relation)
+                 WHEN NOT one.may_use THEN format('GRANT USAGE ON SCHEMA %s TO %I;', one.schema, one.owner)
+                 WHEN NOT one.may_read THEN format('GRANT SELECT ON %s TO %I;', source.relation, one.owner)
+                 WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L, %L);', source.relation::text, one.kept)
+                                                   || CASE WHEN one.asked THEN ' with the new name of the column, or without it: it says who must not be contacted' ELSE '' END
+                 WHEN one.silent IS NOT NULL OR one.triggers <> 2 THEN format('SELECT echosync_attach_leads(%L, %L);', source.relation::text, source.mapping)
+                 WHEN one.heirs IS NOT NULL THEN format('ALTER TABLE <each of them> NO INHERIT %s; and attach it for itself, or make them partitions', source.relation)
+                 WHEN one.subscriptions IS NOT NULL THEN format('If leads are to be sent from here: ALTER TABLE %1$s ENABLE ALWAYS TRIGGER echosync_capture, ENABLE ALWAYS TRIGGER echosync_capture_end; if the publisher sends them: SELECT echosync_detach_leads(%2$L);', source.relation, source.relation::text)
+                 WHEN one.unlogged THEN format('ALTER TABLE %s SET LOGGED;', source.relation)
+                 ELSE format('CREATE INDEX CONCURRENTLY ON %s (%I);', one.unindexed, source.mapping->>'id') END;
+END
+$$;
+COMMENT ON FUNCTION echosync_examine_leads(crm_lead_sources) IS 'Row of echosync_doctor() about an attached table. Internal.';
+
+CREATE FUNCTION echosync_examine(part text, OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
     RETURNS SETOF record
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    SET jit = off    -- its small queries over catalogs look costly: compiling them took a second
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     standby CONSTANT boolean := pg_is_in_recovery();    -- has no worker, and needs none
     installed record;
+    source @extschema@.crm_lead_sources;
     one record;
     seconds double precision;
     n bigint;
 BEGIN
+    CASE part
+    WHEN 'installation' THEN
+
     SELECT * INTO installed FROM @extschema@.echosync_installation();
 
     check_name := 'preload'; ok := installed.preloaded;
@@ -113,20 +210,41 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'Put the CA''s certificate there as PEM, readable by the server''s user, or ALTER SYSTEM RESET echosync.ca_file; then SELECT pg_reload_conf();' END;
     RETURN NEXT;
 
-    SELECT count(*) AS workers, string_agg(DISTINCT w.state, ', ') AS states,
-           max(w.last_error) AS last_error INTO one
+    WHEN 'owner' THEN
+
+    SELECT string_agg(DISTINCT r.rolname, ', ') AS names, string_agg(DISTINCT format('ALTER ROLE %I SUPERUSER;', r.rolname), ' ') AS cure INTO one
+      FROM pg_extension e
+      LEFT JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+      LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+      LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid AND p.prosecdef
+      JOIN pg_roles r ON r.oid IN (e.extowner, c.relowner, p.proowner)
+     WHERE e.extname = 'echosync' AND NOT r.rolsuper;
+    check_name := 'owner'; ok := one.names IS NULL;
+    detail := CASE WHEN ok THEN 'the extension is a superuser''s'
+                   ELSE format('%s, who owns the extension or parts of it, is no superuser: row-level security hides its tables from it, and the other checks may see nothing', one.names) END;
+    hint := one.cure;
+    RETURN NEXT;
+
+    WHEN 'worker' THEN
+
+    SELECT count(*) AS workers, string_agg(DISTINCT w.state, ', ') AS states, array_agg(w.state) AS list, max(w.last_error) AS last_error,
+           bool_and(w.state IN ('idle', 'draining') OR w.state = 'starting' AND w.started_at > clock_timestamp() - interval '10 seconds') AS may_send,
+           coalesce(current_setting('echosync.workers', true)::integer, 1) AS wanted INTO one
       FROM @extschema@.echosync_worker_list() w WHERE w.database = current_database();
-    check_name := 'worker'; ok := standby OR one.workers > 0 AND one.states NOT IN ('copy', 'no_key', 'wrong_key', 'other_version', 'disabled');
+    check_name := 'worker'; ok := standby OR one.workers >= one.wanted AND one.may_send;
     detail := CASE WHEN standby THEN 'this server is a standby: its primary sends'
                    WHEN one.workers = 0 THEN 'no worker runs in this database'
-                   ELSE format('%s running, state %s%s', one.workers, one.states,
+                   ELSE format('%s running%s, state %s%s', one.workers,
+                               CASE WHEN one.workers < one.wanted THEN format(' of %s', one.wanted) END, one.states,
                                coalesce('; last error: ' || one.last_error, '')) END;
     hint := CASE WHEN ok THEN NULL
                  WHEN one.workers = 0 THEN 'SHOW echosync.databases; SHOW max_worker_processes; and look for "echosync" in the server log'
-                 WHEN one.states = 'copy' THEN 'This database is a restored copy. When the original no longer sends: SELECT echosync_adopt();'
-                 WHEN one.states = 'disabled' THEN 'ALTER SYSTEM SET echosync.enabled = on; SELECT pg_reload_conf();'
-                 WHEN one.states IN ('no_key', 'wrong_key') THEN 'See the check "key".'
-                 ELSE 'ALTER EXTENSION echosync UPDATE;' END;
+                 WHEN 'copy' = ANY (one.list) THEN 'This database is a restored copy. When the original no longer sends: SELECT echosync_adopt();'
+                 WHEN 'disabled' = ANY (one.list) THEN 'ALTER SYSTEM SET echosync.enabled = on; SELECT pg_reload_conf();'
+                 WHEN one.list && ARRAY['no_key', 'wrong_key'] THEN 'See the check "key".'
+                 WHEN one.list && ARRAY['unknown', 'starting'] THEN 'The worker cannot look at the extension''s tables. Who holds them: SELECT l.relation::regclass, a.pid, a.state, a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.mode = ''AccessExclusiveLock'' AND l.relation IS NOT NULL; and see the server log'
+                 WHEN 'other_version' = ANY (one.list) THEN 'ALTER EXTENSION echosync UPDATE;'
+                 ELSE 'SHOW max_worker_processes; a part of the connections has no worker' END;
     RETURN NEXT;
 
     SELECT m.value INTO seconds FROM @extschema@.echosync_shared_metrics() m WHERE m.name = 'echosync_worker_progress_seconds';
@@ -139,6 +257,8 @@ BEGIN
     hint := CASE WHEN ok THEN NULL WHEN one.workers = 0 THEN 'See the check "worker".'
                  ELSE 'SELECT pid, state, wait_event, query FROM pg_stat_activity WHERE backend_type = ''echosync worker''; then SELECT pg_terminate_backend(pid) FROM echosync_workers WHERE database = current_database(); another one starts' END;
     RETURN NEXT;
+
+    WHEN 'reach' THEN
 
     FOR one IN
         SELECT r.crm_type, r.url, r.ok, r.detail,
@@ -157,6 +277,8 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
+    WHEN 'clock' THEN
+
     SELECT max(abs(m.value)) AS off, string_agg(format('%s %s s', m.labels->>'crm', round(m.value::numeric, 1)), ', ') AS words INTO one
       FROM @extschema@.echosync_shared_metrics() m WHERE m.name = 'echosync_crm_clock_difference_seconds';
     check_name := 'clock'; ok := coalesce(one.off, 0) < 60;
@@ -165,75 +287,95 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'On the server: timedatectl set-ntp true' END;
     RETURN NEXT;
 
+    WHEN 'capture' THEN
+
+    SELECT string_agg(o.what, ', ') AS whose, string_agg(o.cure, ' ') AS cure INTO one
+      FROM (SELECT format('%s = %s%s', split_part(c.setting, '=', 1), split_part(c.setting, '=', 2),
+                          concat(' in database ' || d.datname, ' for role ' || r.rolname)),
+                   CASE WHEN r.oid IS NULL THEN format('ALTER DATABASE %I RESET %s;', d.datname, split_part(c.setting, '=', 1))
+                        ELSE format('ALTER ROLE %I %sRESET %s;', r.rolname, coalesce(format('IN DATABASE %I ', d.datname), ''), split_part(c.setting, '=', 1)) END
+              FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c(setting)
+              LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
+             WHERE (d.oid IS NULL OR d.datname = current_database())
+               AND c.setting ~* '^(echosync\.capture=(off|false|no|0)|session_replication_role=replica)$'
+             UNION ALL
+            SELECT format('%s = %s', g.name, g.reset_val), format('ALTER SYSTEM RESET %s; SELECT pg_reload_conf();', g.name)
+              FROM pg_settings g
+             WHERE (g.name, g.reset_val) IN (('echosync.capture', 'off'), ('session_replication_role', 'replica'))
+               AND g.source IN ('configuration file', 'command line', 'environment variable')) o(what, cure);
+    check_name := 'capture'; ok := one.whose IS NULL;
+    detail := CASE WHEN ok THEN 'no setting keeps sessions from capturing' ELSE format('what these sessions write is not captured: %s', one.whose) END;
+    hint := CASE WHEN NOT ok THEN one.cure || ' then SELECT echosync_manual_sync(id) FROM crm_integrations, for what was missed' END;
+    RETURN NEXT;
+
+    WHEN 'leads' THEN
+
+    FOR source IN SELECT s.* FROM @extschema@.crm_lead_sources s WHERE s.attached ORDER BY s.id LOOP
+        BEGIN
+            RETURN QUERY SELECT x.* FROM @extschema@.echosync_examine_leads(source) x;
+        EXCEPTION WHEN OTHERS THEN
+            check_name := 'leads ' || source.relation::text; ok := false;
+            detail := format('could not be looked at: %s', SQLERRM);
+            hint := CASE SQLSTATE WHEN '55P03' THEN 'Somebody holds a lock on it: SELECT pg_blocking_pids(pid), query FROM pg_stat_activity; then look again' END;
+            RETURN NEXT;
+        END;
+    END LOOP;
     FOR one IN
-        SELECT s.relation, s.mapping, c.oid IS NOT NULL AS there, coalesce(c.relrowsecurity AND c.relforcerowsecurity, false) AS forced,
-               c.relnamespace::regnamespace AS schema, pg_get_userbyid(c.relowner) AS owner,
-               has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS may_use, has_table_privilege(c.relowner, c.oid, 'SELECT') AS may_read,
-               f.missing, f.kept, f.asked,
-               (SELECT string_agg(l.relid::regclass::text, ', ')
-                  FROM pg_partition_tree(s.relation) l
-                 WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid
-                                      AND t.tgname = 'echosync_capture' AND t.tgenabled IN ('O', 'A'))) AS silent,
-               (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = s.relation
-                   AND t.tgname IN ('echosync_capture', 'echosync_capture_end') AND t.tgenabled IN ('O', 'A')) AS triggers
-          FROM @extschema@.crm_lead_sources s LEFT JOIN pg_class c ON c.oid = s.relation
-         CROSS JOIN LATERAL (
-               -- The mapping to attach with anew.  A column that is gone is left out, to be recognised by its
-               -- usual names; one that says who must not be contacted has to be named.
-               SELECT string_agg(k.missing, ', ') AS missing, bool_or(k.asked) AS asked,
-                      jsonb_object_agg(k.field, CASE k.field WHEN 'do_not_contact' THEN k.names ELSE k.names->0 END)
-                          FILTER (WHERE k.names IS NOT NULL) AS kept
-                 FROM (SELECT n.field, string_agg(n.name, ', ') FILTER (WHERE NOT n.there) AS missing,
-                              bool_or(n.strict AND NOT n.there) AS asked,
-                              jsonb_agg(CASE WHEN n.there THEN n.name ELSE format('<the new name of %s>', n.name) END)
-                                  FILTER (WHERE n.there OR n.strict) AS names
-                         FROM (SELECT m.key, v.name, m.key IN ('do_not_contact', 'deleted_at', 'risk_score'),
-                                      EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = s.relation
-                                                 AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped)
-                                 FROM jsonb_each(s.mapping) m,
-                                      LATERAL jsonb_array_elements_text(CASE jsonb_typeof(m.value)
-                                          WHEN 'array' THEN m.value ELSE jsonb_build_array(m.value) END) v(name)
-                              ) n(field, name, strict, there)
-                        GROUP BY n.field) k) f
-         WHERE s.attached
-         ORDER BY s.id
+        SELECT t.relation, s.mapping
+          FROM (SELECT DISTINCT g.tgrelid::regclass AS relation, encode(g.tgargs, 'escape') AS argument FROM pg_trigger g
+                 WHERE g.tgfoid = '@extschema@.echosync_capture()'::regprocedure AND g.tgparentid = 0) t
+          LEFT JOIN @extschema@.crm_lead_sources s ON s.id || '\000' = t.argument
+               AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation)
+         WHERE NOT EXISTS (SELECT FROM @extschema@.crm_lead_sources o WHERE o.relation = t.relation AND o.attached)
     LOOP
-        check_name := 'leads ' || one.relation::text;
-        ok := one.there AND NOT one.forced AND one.may_use AND one.may_read AND one.missing IS NULL AND one.silent IS NULL AND one.triggers = 2;
-        detail := CASE WHEN NOT one.there THEN 'the table no longer exists'
-                       WHEN one.forced THEN 'row-level security is forced on its owner: its leads are held back'
-                       WHEN NOT one.may_use THEN format('its owner %s may not use schema %s: its leads are held back', one.owner, one.schema)
-                       WHEN NOT one.may_read THEN format('its owner %s may not read it: its leads are held back', one.owner)
-                       WHEN one.missing IS NOT NULL THEN format('columns no longer there: %s; its leads are held back', one.missing)
-                       WHEN one.silent IS NOT NULL THEN format('no enabled trigger on %s', one.silent)
-                       WHEN one.triggers <> 2 THEN 'a trigger is missing or disabled'
-                       ELSE 'attached' END;
-        hint := CASE WHEN ok THEN NULL
-                     WHEN NOT one.there THEN format('DELETE FROM %s.crm_lead_sources WHERE relation = %s::oid::regclass;', '@extschema@', one.relation::oid)
-                     WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', one.relation)
-                     WHEN NOT one.may_use THEN format('GRANT USAGE ON SCHEMA %s TO %I;', one.schema, one.owner)
-                     WHEN NOT one.may_read THEN format('GRANT SELECT ON %s TO %I;', one.relation, one.owner)
-                     WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L, %L);', one.relation::text, one.kept)
-                                                       || CASE WHEN one.asked THEN ' with the new name of the column, or without it: it says who must not be contacted' ELSE '' END
-                     ELSE format('SELECT echosync_attach_leads(%L, %L);', one.relation::text, one.mapping) END;
+        check_name := 'leads ' || one.relation::text; ok := false;
+        detail := 'it has triggers of echosync and is not attached, as after it was restored alone: nothing is captured';
+        hint := format('SELECT echosync_attach_leads(%L%s);', one.relation::text, coalesce(', ' || quote_literal(one.mapping::text), ''));
         RETURN NEXT;
     END LOOP;
+
+    WHEN 'publications' THEN
+
+    SELECT string_agg(p.carries, '; ' ORDER BY p.pubname) AS words, string_agg(p.cure, ' ' ORDER BY p.pubname) AS cure INTO one
+      FROM (SELECT b.pubname, format('%s carries %s', b.pubname, string_agg(t.tablename, ', ' ORDER BY t.tablename)),
+                   CASE WHEN b.puballtables THEN format('CREATE PUBLICATION of the application''s tables alone, in place of it; then DROP PUBLICATION %I;', b.pubname)
+                        WHEN EXISTS (SELECT FROM pg_publication_rel l JOIN pg_class c ON c.oid = l.prrelid
+                                      WHERE l.prpubid = b.oid AND c.relnamespace = '@extschema@'::regnamespace AND c.relname = min(t.tablename))
+                        THEN format('ALTER PUBLICATION %I DROP TABLE %s;', b.pubname, string_agg(format('%I.%I', t.schemaname, t.tablename), ', '))
+                        ELSE format('ALTER PUBLICATION %I DROP TABLES IN SCHEMA %s; then ADD TABLE with the application''s alone', b.pubname, '@extschema@') END
+              FROM pg_publication b JOIN pg_publication_tables t ON t.pubname = b.pubname
+             WHERE t.schemaname = (SELECT n.nspname FROM pg_namespace n WHERE n.oid = '@extschema@'::regnamespace)
+               AND t.tablename IN ('crm_credentials', 'crm_dead_letters', 'crm_sync_attempts', 'crm_sync_queue')
+             GROUP BY b.oid, b.pubname, b.puballtables) p(pubname, carries, cure);
+    check_name := 'publications'; ok := one.words IS NULL;
+    detail := CASE WHEN ok THEN 'none carries sealed credentials or leads that wait'
+                   ELSE format('sealed credentials and snapshots of leads go to subscribers: %s', one.words) END;
+    hint := one.cure;
+    RETURN NEXT;
+
+    WHEN 'connections' THEN
 
     SELECT count(*) AS total, count(*) FILTER (WHERE i.status <> 'active') AS stopped,
            string_agg(DISTINCT i.status_reason, ', ') AS reasons,
            bool_or(i.status = 'error' AND i.status_reason <> 'credential_unreadable') AS refused,
            bool_or(i.status_reason = 'credential_unreadable') AS unreadable, bool_or(i.status_reason = 'consecutive_failures') AS failing,
-           bool_or(i.status_reason = 'by_user') AS by_user INTO one
+           bool_or(i.status_reason = 'by_user') AS by_user,
+           string_agg(DISTINCT i.crm_type, ', ') FILTER (WHERE current_setting('echosync.enabled', true)::boolean
+                                                          AND @extschema@.echosync_lead_seconds(i.id, i.crm_type) IS NULL) AS strange INTO one
       FROM @extschema@.crm_integrations i;
-    check_name := 'connections'; ok := one.stopped = 0;
-    detail := format('%s of %s not active%s', one.stopped, one.total, coalesce(': ' || one.reasons, ''));
+    check_name := 'connections'; ok := one.stopped = 0 AND one.strange IS NULL;
+    detail := format('%s of %s not active%s%s', one.stopped, one.total, coalesce(': ' || one.reasons, ''),
+                     coalesce('; of a CRM that this version of the library does not know: ' || one.strange, ''));
     hint := CASE WHEN ok THEN NULL
+                 WHEN one.stopped = 0 THEN 'Their leads wait until the server runs a library that knows it.'
                  ELSE concat_ws('; ', 'SELECT integration_id, user_id, status, status_reason FROM echosync_status WHERE status <> ''active''',
                       CASE WHEN one.failing THEN 'when the cause is gone: SELECT echosync_resume(integration_id) FROM echosync_status WHERE status_reason = ''consecutive_failures''' END,
                       CASE WHEN one.by_user THEN 'what somebody paused goes on by: SELECT echosync_resume(integration_id) FROM echosync_status WHERE status_reason = ''by_user''' END,
                       CASE WHEN one.unreadable THEN 'where it is unreadable, put the key that sealed it into INTEGRATION_ENCRYPTION_KEY_PREVIOUS and SELECT pg_reload_conf(), or the user connects again' END,
                       CASE WHEN one.refused THEN 'where the credential is refused, the user connects again' END) END;
     RETURN NEXT;
+
+    WHEN 'stuck' THEN
 
     SELECT count(*) AS total, string_agg(s.id::text, ', ') INTO one
       FROM (SELECT i.id FROM @extschema@.crm_integrations i
@@ -248,6 +390,8 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'SELECT integration_id, oldest_queued_at, last_sync_at FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at; then SELECT t.* FROM (SELECT integration_id FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at LIMIT 1) s, echosync_test_connection(s.integration_id) t' END;
     RETURN NEXT;
 
+    WHEN 'tokens' THEN
+
     SELECT count(*) AS credentials, count(*) FILTER (WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval '60 days') AS old,
            max(extract(day FROM now() - c.updated_at)) FILTER (WHERE c.expires_at IS NOT NULL) AS days INTO one
       FROM @extschema@.crm_credentials c;
@@ -256,6 +400,8 @@ BEGIN
                      CASE WHEN one.old > 0 THEN format(', the oldest for %s; they die after 90', one.days) END);
     hint := CASE WHEN NOT ok THEN format('As a superuser: SELECT t.* FROM %1$s.crm_credentials c, %1$s.echosync_test_connection(c.integration_id) t WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval ''60 days'';', '@extschema@') END;
     RETURN NEXT;
+
+    WHEN 'backlog' THEN
 
     SELECT sum(@extschema@.echosync_queue_length(i.id)) AS waiting,
            min(least((SELECT q.queued_at FROM @extschema@.crm_sync_queue q WHERE q.integration_id = i.id AND q.priority = 0 ORDER BY q.id LIMIT 1),
@@ -266,16 +412,22 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'SELECT * FROM echosync_status ORDER BY oldest_queued_at; a back-fill is bound by the CRM''s rate limit: SELECT * FROM echosync_runs WHERE finished_at IS NULL' END;
     RETURN NEXT;
 
+    WHEN 'dead_letters' THEN
+
     SELECT count(*) INTO n FROM @extschema@.crm_dead_letters;
     check_name := 'dead_letters'; ok := n = 0;
     detail := format('%s leads out of retries', n);
     hint := CASE WHEN NOT ok THEN 'SELECT integration_id, error_code, count(*) FROM echosync_dead_letters GROUP BY 1, 2; then SELECT echosync_retry_failed(integration_id) FROM echosync_status WHERE failed > 0, or echosync_discard_failed(integration_id) in its place' END;
     RETURN NEXT;
 
+    WHEN 'statement_log' THEN
+
     check_name := 'statement_log'; ok := current_setting('log_statement') NOT IN ('all', 'mod');
     detail := format('log_statement = %s', current_setting('log_statement'));
     hint := CASE WHEN NOT ok THEN 'Statements are logged with their literals: bind keys as parameters when calling echosync_connect(), and ALTER ROLE app SET log_parameter_max_length = 0;' END;
     RETURN NEXT;
+
+    WHEN 'row_security' THEN
 
     SELECT count(*) AS total, string_agg(format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;', c.oid::regclass), ' ') AS cure INTO one
       FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
@@ -285,6 +437,8 @@ BEGIN
     detail := CASE WHEN ok THEN 'enabled and forced on every table' ELSE format('not enabled or not forced on %s tables', one.total) END;
     hint := one.cure;
     RETURN NEXT;
+
+    WHEN 'grants' THEN
 
     SELECT count(*) AS total, string_agg(format('REVOKE ALL ON %s FROM PUBLIC;', o.name), ' ' ORDER BY o.name) AS cure INTO one
       FROM (SELECT DISTINCT CASE WHEN p.oid IS NOT NULL THEN format('FUNCTION %s', p.oid::regprocedure)
@@ -298,6 +452,34 @@ BEGIN
     detail := CASE WHEN ok THEN 'PUBLIC holds nothing' ELSE format('PUBLIC holds rights on %s objects', one.total) END;
     hint := one.cure;
     RETURN NEXT;
+
+    END CASE;
+END
+$$;
+COMMENT ON FUNCTION echosync_examine(text) IS 'One part of echosync_doctor(). Internal.';
+
+/* A part that cannot be looked at, since somebody holds a table, say, is not well; the others are looked at. */
+CREATE FUNCTION echosync_doctor(OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
+    RETURNS SETOF record
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET jit = off    -- its small queries over catalogs look costly: compiling them took a second
+    SET lock_timeout = '500ms'
+AS $$
+DECLARE
+    part text;
+BEGIN
+    FOREACH part IN ARRAY ARRAY['installation', 'owner', 'worker', 'reach', 'clock', 'capture', 'leads', 'publications', 'connections', 'stuck', 'tokens', 'backlog', 'dead_letters', 'statement_log', 'row_security', 'grants']
+    LOOP
+        BEGIN
+            RETURN QUERY SELECT e.* FROM @extschema@.echosync_examine(part) e;
+        EXCEPTION WHEN OTHERS THEN
+            check_name := part; ok := false;
+            detail := format('could not be looked at: %s', SQLERRM);
+            hint := CASE SQLSTATE WHEN '55P03' THEN 'Somebody holds a lock on one of the extension''s tables: SELECT l.relation::regclass, a.pid, a.state, a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.mode = ''AccessExclusiveLock'' AND l.relation IS NOT NULL;'
+                    ELSE 'See the checks "owner" and "version".' END;
+            RETURN NEXT;
+        END;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION echosync_doctor() IS 'What is wrong, and what to type. One row a check; ok false deserves a look. Has the worker see whether the CRMs can be reached: five seconds at most.';

@@ -58,13 +58,15 @@ CREATE TABLE crm_lead_sources (
     attached_by name NOT NULL,
     attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     id_type text,
-    retired boolean NOT NULL DEFAULT false
+    retired boolean NOT NULL DEFAULT false,
+    attached_as text
 );
 CREATE UNIQUE INDEX crm_lead_sources_relation ON crm_lead_sources (relation) WHERE NOT retired;
 COMMENT ON TABLE crm_lead_sources IS 'The application''s tables of leads, put here by echosync_attach_leads().';
 COMMENT ON COLUMN crm_lead_sources.attached IS 'False after echosync_detach_leads(): the id is kept, since links refer to it.';
 COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached, all integers being one; several, if it was attached anew with another. Ids written down with another type may have other texts. Null: by 1.0, which wrote boolean and inet in two ways, or with a type of the application that 1.0 had attached.';
 COMMENT ON COLUMN crm_lead_sources.retired IS 'The table was attached anew with another id column, which is a source of its own. What waits of this one still goes, by its former id.';
+COMMENT ON COLUMN crm_lead_sources.attached_as IS 'Name of the table when it was attached: shows that another table has taken its place.';
 COMMENT ON COLUMN crm_lead_sources.mapping IS 'Lead field to column name; do_not_contact may list several columns.';
 
 -- A value stands for itself and the 99 ids below it: QUEUE_ID_BLOCK in db/queue_insert.c.

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/xid8.h"
 
+#include "db/disconnected.h"
 #include "db/instance.h"
 #include "db/queue_next.h"
 #include "pg_compat.h"
@@ -54,24 +55,6 @@ static Statement select_connections = {
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id",
 	.nargs = 1,
 	.argtypes = {UUIDARRAYOID}
-};
-
-/*
- * That it is gone is asked in the same snapshot: who has connected again since
- * may have queued leads as well.
- */
-static Statement delete_orphans = {
-	.sql = "WITH gone AS ("
-	" DELETE FROM @schema@.crm_sync_queue q WHERE q.integration_id = $1"
-	" AND NOT EXISTS (SELECT FROM @schema@.crm_integrations i WHERE i.id = $1)"
-	" RETURNING q.integration_id, q.user_id, q.lead_id, q.sync_type, q.queued_at"
-	") INSERT INTO @schema@.crm_sync_logs"
-	" (integration_id, user_id, crm_type, lead_id, sync_type, action, status, reason, queued_at)"
-	" SELECT DISTINCT ON (g.lead_id) g.integration_id, g.user_id, COALESCE(d.crm_type, 'unknown'),"
-	" g.lead_id, g.sync_type, 'none', 'skipped', 'disconnected', g.queued_at"
-	" FROM gone g LEFT JOIN @schema@.crm_disconnected d ON d.id = g.integration_id",
-	.nargs = 1,
-	.argtypes = {UUIDOID}
 };
 
 /*
@@ -463,8 +446,8 @@ take_rows(List *connections)
 }
 
 /*
- * Rows of a connection that is gone: queued by a transaction that began before
- * the disconnect and committed after it.  What waits in memory goes with them.
+ * What is left of connections that are gone.  What waits in memory goes with it;
+ * a long queue is cancelled in several turns.
  */
 static void
 drop_orphans(List *connections)
@@ -474,13 +457,14 @@ drop_orphans(List *connections)
 	foreach(lc, connections)
 	{
 		Connection *connection = lfirst(lc);
-		Datum		id = UUIDPGetDatum(&connection->id);
 
 		if (!connection->missing)
 			continue;
-		statement_execute(&delete_orphans, &id, NULL, false, 0);
 		connection_release_jobs(connection, true);
 		connection->maybe_work = false;
+		connection->stale = disconnected_cancel(&connection->id);
+		if (connection->stale)
+			connection_ready(connection);
 	}
 }
 

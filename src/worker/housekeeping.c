@@ -109,17 +109,19 @@ static Statement delete_stale_attempts = {
 };
 
 /*
- * Connections that are gone and have rows in the queue: queued beside the
- * disconnect, and the hint of it was lost.  From one id to the next, since the
- * queue may be long.
+ * Connections that are gone and have left something: queued beside the disconnect,
+ * and the hint of it was lost, or no worker could cancel then.  In the queue from
+ * one id to the next, since it may be long.
  */
 static Statement select_orphans = {
 	.sql = "WITH RECURSIVE step(id) AS ("
 	" (SELECT q.integration_id FROM @schema@.crm_sync_queue q ORDER BY q.integration_id LIMIT 1)"
 	" UNION ALL SELECT (SELECT q.integration_id FROM @schema@.crm_sync_queue q"
 	" WHERE q.integration_id > step.id ORDER BY q.integration_id LIMIT 1) FROM step WHERE step.id IS NOT NULL"
-	") SELECT step.id FROM step WHERE step.id IS NOT NULL"
-	" AND NOT EXISTS (SELECT FROM @schema@.crm_integrations i WHERE i.id = step.id)",
+	") SELECT l.id FROM (SELECT step.id FROM step WHERE step.id IS NOT NULL"
+	" UNION SELECT d.integration_id FROM @schema@.crm_dead_letters d"
+	" UNION SELECT r.integration_id FROM @schema@.crm_sync_runs r WHERE r.finished_at IS NULL) l"
+	" WHERE NOT EXISTS (SELECT FROM @schema@.crm_integrations i WHERE i.id = l.id)",
 	.nargs = 0
 };
 

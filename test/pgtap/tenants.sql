@@ -132,6 +132,10 @@ INSERT INTO public.matrix VALUES
     ('echosync_installation()', 'internal', 'sync.echosync_installation()', 'ok'),
     ('echosync_reach()', 'internal', 'sync.echosync_reach()', 'ok'),
     ('echosync_set_status(uuid,text,text)', 'internal', 'sync.echosync_set_status(%1$L, ''active'', NULL)', 'ok'),
+    ('echosync_forget_integration(uuid)', 'internal', 'sync.echosync_forget_integration(%1$L)', 'ok'),
+    ('echosync_examine(text)', 'internal', 'sync.echosync_examine(''owner'')', 'ok'),
+    ('echosync_examine_leads(sync.crm_lead_sources)', 'internal', 'sync.echosync_examine_leads(NULL)', 'ok'),
+    ('echosync_name_source()', 'internal', 'sync.echosync_name_source()', 'ok'),
     ('echosync_wake(uuid)', 'internal', 'sync.echosync_wake(%1$L)', 'ok'),
     ('echosync_same_leads(integer,text[],text[])', 'internal', 'sync.echosync_same_leads(1, ARRAY[''1''], ARRAY[''1''])', 'ok'),
     ('echosync_asked_dead_letters(uuid,text[])', 'internal', 'sync.echosync_asked_dead_letters(%1$L, NULL)', 'ok'),
@@ -208,6 +212,8 @@ SELECT is(public.answer('tap_tenants_user', 'ann', format('SELECT coalesce(sync.
   FROM (VALUES (:'ann', '2', 'one''s own'), (:'bob', 'none', 'another''s'), (:'random', 'none', 'a random')) v(i, a, w);
 SELECT is(public.answer('tap_tenants_user', NULL, format('SELECT coalesce(sync.echosync_queue_length(%L)::text, ''none'')', :'bob')), 'none', 'echosync_queue_length, nobody');
 SELECT is(public.answer('tap_tenants_monitor', NULL, format('SELECT coalesce(sync.echosync_queue_length(%L)::text, ''none'')', :'bob')), '2', 'echosync_queue_length, monitor');
+SELECT is(public.answer('tap_tenants_admin', 'ann', format('SELECT coalesce(sync.echosync_queue_length(%L)::text, ''none'')', i)), a, format('echosync_queue_length, who sees all and acts for ann, %s id', w))
+  FROM (VALUES (:'ann', '2', 'her'), (:'bob', 'none', 'another''s')) v(i, a, w);
 -- Another's lead is not queued for oneself, nor looked at.
 SELECT is(public.answer('tap_tenants_user', 'ann', format('SELECT queued || '' '' || skipped FROM sync.echosync_manual_sync(%L, ''{2,77}'')', :'ann')), '0 2', 'echosync_manual_sync: another''s lead counts as none');
 SELECT is(public.outcome('tap_tenants_user', 'ann', format('SELECT sync.echosync_preview(%L, ''2'')', :'ann')), public.outcome('tap_tenants_user', 'ann', format('SELECT sync.echosync_preview(%L, ''77'')', :'ann')),

@@ -31,6 +31,18 @@ sub stored
 		  . " (SELECT count(*) FROM crm_sync_queue WHERE integration_id = '$id'), (SELECT count(*) FROM crm_dead_letters WHERE integration_id = '$id'))");
 }
 
+# The connection and its credential are gone with the commit; the worker cancels
+# the rest.
+sub gone
+{
+	my ($id, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	like(stored($id), qr/^0 0 /, 'the credential is gone at once');
+	eval { $t->wait_until('the rest is cancelled', sub { stored($id) eq '0 0 0 0' }, 20) };
+	return is(stored($id), '0 0 0 0', $name);
+}
+
 # Waits until the worker has nothing to do, for what it was doing.
 sub wait_for_end
 {
@@ -86,7 +98,7 @@ $t->behaviour('in the transaction: the credential is gone with it, the queue is 
 	$session->query_safe("SELECT echosync_disconnect('$user->{lofty}')");
 	$session->query_safe('COMMIT');
 	$session->quit;
-	is(stored($user->{lofty}), '0 0 0 0', 'committed, nothing is left');
+	gone($user->{lofty}, 'committed, nothing is left');
 	is_deeply([ map { "$_->{lead_id} $_->{sync_type} $_->{status} $_->{reason}" } grep { $_->{status} eq 'skipped' } $t->logs($user) ],
 		[ map { "$lead->{$_} $_ skipped disconnected" } sort { $lead->{$a} cmp $lead->{$b} } qw(auto manual webhook) ], 'one row for each lead that was queued');
 	is($t->sql("SELECT count(*) FROM crm_sync_runs WHERE user_id = '$user->{id}' AND finished_at IS NULL"), '0', 'its run is over');
@@ -115,14 +127,14 @@ for my $crm (qw(lofty fub))
 		$t->wait_for_requests($user, $crm, 1, method => 'POST', path => $people);
 		my ($began, $mark) = (time, $t->mark);
 		disconnect($user, $crm);
-		is(stored($user->{$crm}), '0 0 0 0', 'the credential is gone at once');
+		gone($user->{$crm}, 'the credential is gone at once');
 		wait_for_end($began);
 		is_deeply([ sort { $a cmp $b } $t->log_lines($user, lead => $lead) ], [ 'created success', 'none skipped disconnected' ], 'both are in the log: that it was cancelled, and that it was there');
 		is($t->n_records($user, $crm), 1, 'the record is there');
 		# Lofty's note goes with the create, Follow Up Boss's after it.
 		is(scalar $t->notes_of($user, $crm), $crm eq 'lofty' ? 1 : 0, 'with what went along, and no more');
 		is(scalar $t->requests($user, $crm, since => $mark), 0, 'no request was begun after the disconnect');
-		is(stored($user->{$crm}), '0 0 0 0', 'nothing has come back');
+		gone($user->{$crm}, 'nothing has come back');
 	});
 
 	$t->behaviour("$LABEL{$crm}: a search that is in flight is followed by no create", sub {
@@ -137,7 +149,7 @@ for my $crm (qw(lofty fub))
 		is($t->n_records($user, $crm), 0, 'no record');
 		is(scalar $t->requests($user, $crm, since => $mark), 0, 'no request after the disconnect');
 		is(($t->log_lines($user, lead => $lead))[0], 'none skipped disconnected', 'the log says why');
-		is(stored($user->{$crm}), '0 0 0 0', 'nothing is left');
+		gone($user->{$crm}, 'nothing is left');
 	});
 
 	$t->behaviour("$LABEL{$crm}: a CRM that is silent holds it up no longer than the request timeout", sub {
@@ -152,7 +164,7 @@ for my $crm (qw(lofty fub))
 		wait_for_end($began);
 		is(scalar $t->requests($user, $crm, since => $mark), 0, 'it is not tried again');
 		is(($t->log_lines($user, lead => $lead))[0], 'none skipped disconnected', 'the log says why');
-		is(stored($user->{$crm}), '0 0 0 0', 'nothing is left');
+		gone($user->{$crm}, 'nothing is left');
 	});
 
 	$t->behaviour("$LABEL{$crm}: a lead that the CRM refuses after the disconnect leaves no dead letter, and no copy of itself", sub {
@@ -165,7 +177,7 @@ for my $crm (qw(lofty fub))
 		my $began = time;
 		disconnect($user, $crm);
 		wait_for_end($began);
-		is(stored($user->{$crm}), '0 0 0 0', 'nothing is left');
+		gone($user->{$crm}, 'nothing is left');
 		ok((grep { $_ eq 'none failed' } $t->log_lines($user)), 'its failure is in the log');
 	});
 }
@@ -184,7 +196,7 @@ $t->behaviour('a token that is being refreshed is not stored', sub {
 	my $began = time;
 	disconnect($user, 'fub');
 	wait_for_end($began);
-	is(stored($user->{fub}), '0 0 0 0', 'nothing is left');
+	gone($user->{fub}, 'nothing is left');
 	is(($t->log_lines($user, lead => $lead))[0], 'none skipped disconnected', 'the lead that waited for it is cancelled');
 	is(scalar $t->requests($user, 'fub', since => $mark), 1, 'and was not sent');
 });
@@ -215,7 +227,7 @@ $t->behaviour('a crash right after it brings nothing back', sub {
 	$t->change($lead, first_name => 'After');
 	$t->wait_for_sql("SELECT string_agg(DISTINCT state, ',') FROM echosync_workers", 'idle');
 	is(scalar $t->requests($user, $_, since => $mark), 0, "$LABEL{$_} is not called") for qw(lofty fub);
-	is(stored($user->{$_}), '0 0 0 0', 'nothing is left') for qw(lofty fub);
+	gone($user->{$_}, 'nothing is left') for qw(lofty fub);
 });
 
 $t->behaviour('two at once: both are told that it is gone, and it is gone once', sub {
@@ -232,7 +244,7 @@ $t->behaviour('two at once: both are told that it is gone, and it is gone once',
 	$t->wait_until('the second has ended', sub { $sessions[1]{run}->pump_nb; $sessions[1]{stdout} =~ /ended/ || $sessions[1]{stderr} =~ /ERROR/ });
 	unlike($sessions[1]{stderr}, qr/ERROR:(?!.*not found)/, 'no error but that it is not there');
 	$_->quit for @sessions;
-	is(stored($user->{lofty}), '0 0 0 0', 'nothing is left');
+	gone($user->{lofty}, 'nothing is left');
 	is_deeply([ $t->log_lines($user, lead => $lead) ], ['none skipped disconnected'], 'one row for its lead');
 });
 
@@ -281,6 +293,44 @@ SQL
 	$session->quit;
 	$t->drain($user, 20);
 	is(scalar(grep { $_->{firstName} eq 'New' } $t->records($user, 'lofty')), 1, 'the lead is there');
+});
+
+$t->behaviour('a session in REPEATABLE READ disconnects while the queue drains, whatever it has read before', sub {
+	my $user = $t->user(lofty => 1);
+	my $session = $t->session_as($user);
+	my $changed = "SELECT last_sync_at FROM crm_integrations WHERE id = '$user->{lofty}'";
+
+	$t->knob('lofty', 'latency_ms', 20);
+	$session->query_safe("BEGIN; INSERT INTO leads (user_id, first_name, phone, risk_score) SELECT '$user->{id}', 'Many', '801555' || lpad(g::text, 4, '0'), 5 FROM generate_series(1, 3000) g; COMMIT");
+	$t->wait_until('it drains', sub { $t->sql($changed) ne '' });
+	$session->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	my $seen = $session->query_safe($changed);
+	$t->wait_until('the worker has written to the connection since', sub { $t->sql($changed) ne $seen });
+	cmp_ok($session->query_safe('SELECT count(*) FROM crm_sync_queue'), '>', 0, 'leads wait');
+	is($session->query_safe("SELECT 'done' FROM echosync_disconnect('$user->{lofty}'); COMMIT"), 'done', 'it is no error');
+	$session->quit;
+	$t->wait_for_sql("SELECT count(*) FROM crm_sync_queue WHERE integration_id = '$user->{lofty}'", '0');
+	wait_for_end(time);
+	gone($user->{lofty}, 'nothing is left');
+	cmp_ok(scalar(grep { $_ eq 'none skipped disconnected' } $t->log_lines($user)), '>', 0, 'what waited is in the log');
+	is($t->sql("SELECT count(*) FROM (SELECT lead_id FROM crm_sync_logs WHERE user_id = '$user->{id}' GROUP BY 1) l"), '3000', 'each lead is, one way or the other');
+});
+
+$t->behaviour('who connects again before a worker has cancelled has nothing sent that was queued before', sub {
+	my $user = $t->user(lofty => 1);
+	my $session = $t->session_as($user);
+
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	my $lead = $t->lead($user, first_name => 'Before');
+	$session->query_safe('BEGIN');
+	$session->query_safe("SELECT echosync_disconnect('$user->{lofty}')");
+	is($session->query_safe("SELECT echosync_connect('lofty', '$user->{keys}{lofty}')"), $user->{lofty}, 'in one transaction, it is the same connection');
+	$session->query_safe('COMMIT');
+	$session->quit;
+	$t->lead($user, first_name => 'After');
+	$t->drain($user);
+	is_deeply([ map { $_->{firstName} } $t->records($user, 'lofty') ], ['After'], 'only what came after is sent');
+	is_deeply([ $t->log_lines($user, lead => $lead) ], ['none skipped disconnected'], 'the other is in the log');
 });
 
 $t->done;

@@ -73,6 +73,30 @@ $t->behaviour('a table that somebody has locked holds up no session, and is name
 	is($t->sql("SELECT count(*) FROM crm_sync_logs WHERE user_id = '$user->{id}' AND reason = 'lead_deleted'"), '0', 'nothing in it was taken for gone');
 });
 
+$t->behaviour('a column and a trigger that somebody adds to the queue are heeded', sub {
+	my $user = $t->user(lofty => 1);
+
+	$t->sql_as($user, "SELECT echosync_pause('$user->{lofty}')");
+	$t->sql('ALTER TABLE crm_sync_queue ADD tenant int NOT NULL DEFAULT 7');
+	my $lead = $t->lead($user);
+	is($t->sql("SELECT tenant FROM crm_sync_queue WHERE user_id = '$user->{id}'"), '7', 'the column has its default');
+	is($t->sql_as($user, 'SELECT queued FROM echosync_status'), '1', 'one waits');
+	$t->sql(<<'SQL');
+CREATE TABLE seen (what text);
+CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen VALUES (TG_OP); RETURN NULL; END $$;
+CREATE TRIGGER see AFTER INSERT OR DELETE ON crm_sync_queue FOR EACH ROW EXECUTE FUNCTION see();
+SQL
+	$t->lead($user);
+	is($t->sql_as($user, 'SELECT queued FROM echosync_status'), '2', 'each is counted once');
+	$t->sql_as($user, "SELECT echosync_resume('$user->{lofty}')");
+	$t->drain($user);
+	is($t->sql('SELECT string_agg(what, $$ $$ ORDER BY what) FROM seen'), 'DELETE DELETE INSERT', 'the trigger fires for what is queued and what is done');
+	is($t->sql_as($user, 'SELECT queued FROM echosync_status'), '0', 'none waits');
+	is(scalar(my @all = $t->records($user, 'lofty')), 2, 'both leads are there');
+	$t->sql('DROP TRIGGER see ON crm_sync_queue; ALTER TABLE crm_sync_queue DROP tenant');
+	$t->change_and_drain($user, $lead, first_name => 'Later');
+});
+
 $t->behaviour('a publication of all tables changes nothing', sub {
 	my $user = $t->user(lofty => 1);
 
