@@ -26,6 +26,7 @@
 #include "api/estimate.h"
 #include "api/identity.h"
 #include "config/settings.h"
+#include "db/gap.h"
 #include "db/lead_sources.h"
 #include "worker/backlog.h"
 #include "worker/shared.h"
@@ -181,6 +182,18 @@ refuse_missing(ManualRun *run)
 	enqueue_write(run->enqueue);
 }
 
+/* All leads were asked for: those, too, that what follows cannot see. */
+static void
+note_gap(const ManualRun *run)
+{
+	SavedUser	saved;
+
+	db_become_owner(&saved);
+	gap_note((const pg_uuid_t *) run->target.id, "manual");
+	db_restore_user(&saved);
+	wake_note_everything();
+}
+
 /* What is asked for, to be ticked off. */
 static void
 take_asked(ManualRun *run, ArrayType *lead_ids)
@@ -295,6 +308,8 @@ echosync_manual_sync(PG_FUNCTION_ARGS)
 		take_asked(&run, PG_GETARG_ARRAYTYPE_P(1));
 	run.enqueue = enqueue_begin("manual", run.lead_ids == NULL ? 1 : 0,
 								start_run(&run.target));
+	if (run.lead_ids == NULL)
+		note_gap(&run);
 	foreach(lc, lead_sources_load())
 		try_source(&run, lfirst(lc));
 	refuse_missing(&run);

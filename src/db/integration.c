@@ -16,6 +16,7 @@
 #include "config/seal.h"
 #include "crm/json.h"
 #include "db/disconnected.h"
+#include "db/gap.h"
 #include "db/integration.h"
 #include "db/link.h"
 #include "db/statement.h"
@@ -274,6 +275,16 @@ leave_account(const Former *former, const char *account, const pg_uuid_t *id)
 				 errdetail("Leads will be looked for there anew.")));
 }
 
+/* Do leads of its user begin to be captured with this? */
+static bool
+begins_to_sync(const NewConnection *new, const Former *former)
+{
+	Jsonb	   *settings = integration_settings_merge(former->settings, new->settings, new->crm_type);
+
+	return integration_settings_parse(settings)->auto_sync &&
+		(former->settings == NULL || !integration_settings_parse(former->settings)->auto_sync);
+}
+
 void
 integration_store(const NewConnection *new, pg_uuid_t *id)
 {
@@ -290,6 +301,8 @@ integration_store(const NewConnection *new, pg_uuid_t *id)
 	}
 	store_row(new, &former, account, id);
 	store_credential(new, id);
+	if (begins_to_sync(new, &former))
+		gap_note(id, "auto");
 	if (!stays)
 		leave_account(&former, account, id);
 }

@@ -178,10 +178,10 @@ BEGIN
            (SELECT string_agg(h.oid::regclass::text, ', ') FROM pg_inherits i JOIN pg_class h ON h.oid = i.inhrelid
              WHERE i.inhparent = s.relation AND NOT h.relispartition) AS heirs,
            (SELECT string_agg(DISTINCT quote_ident(b.subname), ', ')
-              FROM pg_partition_tree(s.relation) l JOIN pg_subscription_rel r ON r.srrelid = l.relid JOIN pg_subscription b ON b.oid = r.srsubid
+              FROM (SELECT t.relid FROM pg_partition_tree(s.relation) t UNION SELECT s.relation) l JOIN pg_subscription_rel r ON r.srrelid = l.relid JOIN pg_subscription b ON b.oid = r.srsubid
              WHERE EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname LIKE 'echosync\_capture%' AND t.tgenabled = 'O')) AS subscriptions,
            (SELECT string_agg(l.relid::regclass::text, ', ')
-              FROM pg_partition_tree(s.relation) l JOIN pg_class p ON p.oid = l.relid
+              FROM (SELECT t.relid FROM pg_partition_tree(s.relation) t UNION SELECT s.relation) l JOIN pg_class p ON p.oid = l.relid
              WHERE p.relkind = 'r' AND pg_relation_size(l.relid) > 8 * 1024 * 1024
                AND NOT EXISTS (SELECT FROM pg_index x
                                  JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
@@ -378,7 +378,7 @@ BEGIN
       FROM (SELECT format('%s = %s%s', split_part(c.setting, '=', 1), split_part(c.setting, '=', 2),
                           concat(' in database ' || d.datname, ' for role ' || r.rolname)),
                    CASE WHEN r.oid IS NULL THEN format('ALTER DATABASE %I RESET %s;', d.datname, split_part(c.setting, '=', 1))
-                        ELSE format('ALTER ROLE %I %sRESET %s;', r.rolname, coalesce(format('IN DATABASE %I ', d.datname), ''), split_part(c.setting, '=', 1)) END
+                        ELSE format('ALTER ROLE %I %sRESET %s;', r.rolname, coalesce('IN DATABASE ' || quote_ident(d.datname) || ' ', ''), split_part(c.setting, '=', 1)) END
               FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c(setting)
               LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
              WHERE (d.oid IS NULL OR d.datname = current_database())
@@ -475,6 +475,16 @@ BEGIN
     hint := CASE WHEN NOT ok THEN 'SELECT integration_id, oldest_queued_at, last_sync_at FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at; then SELECT t.* FROM (SELECT integration_id FROM echosync_status WHERE status = ''active'' ORDER BY oldest_queued_at LIMIT 1) s, echosync_test_connection(s.integration_id) t' END;
     RETURN NEXT;
 
+    WHEN 'gaps' THEN
+
+    SELECT count(*) AS total, min(g.noted_at) AS since INTO one
+      FROM @extschema@.crm_sync_gaps g WHERE g.noted_at < now() - interval '10 minutes';
+    check_name := 'gaps'; ok := one.total = 0;
+    detail := CASE WHEN ok THEN 'what was written while connections began to sync is queued'
+                   ELSE format('%s connections began to sync, the first at %s, while transactions went on: what those have written is not queued yet', one.total, one.since) END;
+    hint := CASE WHEN NOT ok THEN format('Transactions that go on since then: SELECT pid, xact_start, state, query FROM pg_stat_activity WHERE xact_start < %L; and prepared ones: SELECT gid, prepared FROM pg_prepared_xacts; if there are none, see the server log', one.since) END;
+    RETURN NEXT;
+
     WHEN 'tokens' THEN
 
     SELECT count(*) AS credentials, count(*) FILTER (WHERE c.expires_at IS NOT NULL AND c.updated_at < now() - interval '60 days') AS old,
@@ -553,7 +563,7 @@ AS $$
 DECLARE
     part text;
 BEGIN
-    FOREACH part IN ARRAY ARRAY['installation', 'owner', 'worker', 'reach', 'clock', 'capture', 'leads', 'publications', 'connections', 'stuck', 'tokens', 'backlog', 'dead_letters', 'statement_log', 'row_security', 'grants']
+    FOREACH part IN ARRAY ARRAY['installation', 'owner', 'worker', 'reach', 'clock', 'capture', 'leads', 'publications', 'connections', 'stuck', 'gaps', 'tokens', 'backlog', 'dead_letters', 'statement_log', 'row_security', 'grants']
     LOOP
         BEGIN
             RETURN QUERY SELECT e.* FROM @extschema@.echosync_examine(part) e;
@@ -568,6 +578,52 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION echosync_doctor() IS 'What is wrong, and what to type. One row a check; ok false deserves a look. Has the worker see whether the CRMs can be reached: five seconds at most.';
-REVOKE ALL ON FUNCTION echosync_name_source(), echosync_forget_integration(uuid), echosync_examine_leads(crm_lead_sources), echosync_examine(text) FROM PUBLIC;
+CREATE TABLE crm_sync_gaps (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    integration_id uuid NOT NULL,
+    sync_type text NOT NULL,
+    first_xid bigint NOT NULL,
+    next_xid bigint NOT NULL,
+    running_xids bigint[],
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE crm_sync_gaps IS 'Connections that began to sync, or all of whose leads were asked for, while transactions went on that did not see it: what those wrote is queued when they have ended, and the row deleted. Not dumped.';
+COMMENT ON COLUMN crm_sync_gaps.sync_type IS 'How their leads are queued: auto, manual.';
+COMMENT ON COLUMN crm_sync_gaps.first_xid IS 'The oldest transaction that went on, with its epoch.';
+COMMENT ON COLUMN crm_sync_gaps.next_xid IS 'The first that had not begun.';
+COMMENT ON COLUMN crm_sync_gaps.running_xids IS 'Between these, those that went on. Null: any of them may have.';
+
+ALTER TABLE crm_sync_gaps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE crm_sync_gaps FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION echosync_note_gap(id uuid) RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_note_gap(uuid) IS 'Notes that transactions go on which do not see that a connection syncs by itself now: the worker queues what they write. Internal.';
+
+-- Locked before it is merged, and its former settings are needed as they are then.
+CREATE OR REPLACE FUNCTION echosync_update_integration(id uuid, settings jsonb) RETURNS crm_integrations
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    integration @extschema@.crm_integrations := @extschema@.echosync_find_integration(id);
+    result @extschema@.crm_integrations;
+BEGIN
+    -- Locked before it is merged: two concurrent changes must both survive.
+    SELECT i.* INTO integration FROM @extschema@.crm_integrations i WHERE i.id = integration.id FOR NO KEY UPDATE;
+    UPDATE @extschema@.crm_integrations i
+       SET settings = @extschema@.echosync_settings_merge(i.settings, echosync_update_integration.settings, i.crm_type),
+           updated_at = clock_timestamp()
+     WHERE i.id = integration.id
+    RETURNING i.* INTO result;
+    IF integration.settings->'auto_sync' = 'false' AND result.settings->'auto_sync' = 'true' THEN
+        PERFORM @extschema@.echosync_note_gap(integration.id);
+    END IF;
+    PERFORM @extschema@.echosync_wake(integration.id);
+    RETURN result;
+END
+$$;
+
+REVOKE ALL ON FUNCTION echosync_name_source(), echosync_forget_integration(uuid), echosync_examine_leads(crm_lead_sources), echosync_examine(text), echosync_note_gap(uuid) FROM PUBLIC;
 
 SELECT @extschema@.echosync_wake();

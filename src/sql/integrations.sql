@@ -36,6 +36,11 @@ CREATE FUNCTION echosync_get_integration(id uuid) RETURNS crm_integrations
     RETURN echosync_find_integration(id);
 COMMENT ON FUNCTION echosync_get_integration(uuid) IS 'One of the caller''s connections; PT404 if there is none of this id.';
 
+CREATE FUNCTION echosync_note_gap(id uuid) RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_note_gap(uuid) IS 'Notes that transactions go on which do not see that a connection syncs by itself now: the worker queues what they write. Internal.';
+
 CREATE FUNCTION echosync_update_integration(id uuid, settings jsonb) RETURNS crm_integrations
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -44,12 +49,15 @@ DECLARE
     result @extschema@.crm_integrations;
 BEGIN
     -- Locked before it is merged: two concurrent changes must both survive.
-    PERFORM FROM @extschema@.crm_integrations i WHERE i.id = integration.id FOR NO KEY UPDATE;
+    SELECT i.* INTO integration FROM @extschema@.crm_integrations i WHERE i.id = integration.id FOR NO KEY UPDATE;
     UPDATE @extschema@.crm_integrations i
        SET settings = @extschema@.echosync_settings_merge(i.settings, echosync_update_integration.settings, i.crm_type),
            updated_at = clock_timestamp()
      WHERE i.id = integration.id
     RETURNING i.* INTO result;
+    IF integration.settings->'auto_sync' = 'false' AND result.settings->'auto_sync' = 'true' THEN
+        PERFORM @extschema@.echosync_note_gap(integration.id);
+    END IF;
     PERFORM @extschema@.echosync_wake(integration.id);
     RETURN result;
 END

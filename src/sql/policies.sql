@@ -5,7 +5,7 @@ DECLARE
     name text;
 BEGIN
     FOREACH name IN ARRAY ARRAY['crm_integrations', 'crm_credentials', 'crm_disconnected',
-        'crm_lead_sources', 'crm_sync_queue', 'crm_sync_attempts', 'crm_sync_claims', 'crm_dead_letters',
+        'crm_lead_sources', 'crm_sync_queue', 'crm_sync_attempts', 'crm_sync_claims', 'crm_sync_gaps', 'crm_dead_letters',
         'crm_lead_links', 'crm_sync_logs', 'crm_sync_hours', 'crm_sync_runs', 'crm_oauth_states', 'crm_instance']
     LOOP
         EXECUTE format('ALTER TABLE %s.%I ENABLE ROW LEVEL SECURITY', '@extschema@', name);

@@ -121,6 +121,21 @@ CREATE TABLE crm_sync_claims (
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 COMMENT ON TABLE crm_sync_claims IS 'Groups of leads that a worker has in work. A row found when a worker starts was left by one that crashed; a lead that was in three crashes becomes a dead letter. Not dumped.';
 
+CREATE TABLE crm_sync_gaps (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    integration_id uuid NOT NULL,
+    sync_type text NOT NULL,
+    first_xid bigint NOT NULL,
+    next_xid bigint NOT NULL,
+    running_xids bigint[],
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE crm_sync_gaps IS 'Connections that began to sync, or all of whose leads were asked for, while transactions went on that did not see it: what those wrote is queued when they have ended, and the row deleted. Not dumped.';
+COMMENT ON COLUMN crm_sync_gaps.sync_type IS 'How their leads are queued: auto, manual.';
+COMMENT ON COLUMN crm_sync_gaps.first_xid IS 'The oldest transaction that went on, with its epoch.';
+COMMENT ON COLUMN crm_sync_gaps.next_xid IS 'The first that had not begun.';
+COMMENT ON COLUMN crm_sync_gaps.running_xids IS 'Between these, those that went on. Null: any of them may have.';
+
 CREATE TABLE crm_dead_letters (
     integration_id uuid NOT NULL,
     lead_id text COLLATE "C" NOT NULL,

@@ -158,6 +158,7 @@ take_row(Connection *connection, uint64 i)
 	};
 
 	connection_set_row(connection, &row);
+	gaps_expect();				/* it may have begun to sync */
 }
 
 /* xmin of the row with this primary key; 0: none. */

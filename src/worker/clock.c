@@ -55,6 +55,7 @@ clock_turn(void)
 						(double) step / 1000000)));
 		connections_visit(shift_connection);
 		housekeeping_shift_times(step);
+	gaps_shift_times(step);
 		count_shift_times(step);
 		worker->dirty_retry_at += step;
 		if (worker->leave_by != 0)

@@ -519,6 +519,7 @@ look_at_everything(void)
 	check_environment();
 	mail_take_all();
 	claim_discover();
+	gaps_expect();
 	count_tick();
 	/* Hints may have been more than there was room for. */
 	if (worker->now >= worker->next_look || hash_get_num_entries(worker->connections) <= HINT_ALL_MAX)
@@ -629,6 +630,8 @@ sleep_ms(void)
 		due = Min(due, results_next());
 	if (housekeeping_next() != 0)
 		due = Min(due, housekeeping_next());
+	if (gaps_next() != 0)
+		due = Min(due, gaps_next());
 	if (count_next() != 0)
 		due = Min(due, count_next());
 	if (worker->leave_by > worker->now)
@@ -708,6 +711,7 @@ turn(void)
 	run_ready();
 	count_turn();
 	housekeeping_turn();
+	gaps_turn();
 	connections_trim();
 	leave_if_done();
 }

@@ -13,25 +13,16 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
-#include "storage/lmgr.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/timeout.h"
 
 #include "db/lead_rows.h"
 #include "db/queue_find.h"
+#include "worker/read_guard.h"
 #include "worker/worker.h"
 
-#define READ_TIMEOUT_MS 2000
-#define READ_OVERRUN_MS 4000
 #define READ_BUSY_MS 500
 #define READ_RETRY_MS 10000
-#define SHUN_MS (10 * 60 * 1000)
 #define RENEW_MAX_ENTRIES 10000
 #define LEAD_STATEMENTS 16		/* plans that are kept */
 
@@ -92,27 +83,6 @@ jobs_of_source(List *all, int source_id)
 	return jobs;
 }
 
-static bool
-lock_leads(ReadBatch *batch, Oid relation, Oid *owner)
-{
-	HeapTuple	tuple;
-
-	if (!ConditionalLockRelationOid(relation, AccessShareLock))
-	{
-		batch->busy = true;
-		return false;
-	}
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	if (!HeapTupleIsValid(tuple))
-	{
-		batch->gone = true;
-		return false;
-	}
-	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return true;
-}
-
 static void
 set_lead(Job *job, Datum object, bool only_look)
 {
@@ -138,52 +108,6 @@ set_lead_of_row(Job *job, uint64 row, bool only_look)
 	lead = only_look ? job->seen : job->session.lead;
 	lead->id = MemoryContextStrdup(context, spi_text(row, LEAD_ROW_ID));
 	lead->user_id = MemoryContextStrdup(context, spi_text(row, LEAD_ROW_USER));
-}
-
-/* The table being read, for the handler below. */
-static volatile int reading_source = 0;
-
-/*
- * A function of the table's owner can catch its cancellation and go on.  Then
- * this process ends, which nothing can catch, and its successor leaves the
- * table alone for a while.  Runs in a signal handler: plain stores only.
- */
-static void
-read_overrun(void)
-{
-	int			i = shared_state->n_shunned++ % SHARED_MAX_SHUNNED;
-
-	shared_state->shunned[i].database = MyDatabaseId;
-	shared_state->shunned[i].source_id = reading_source;
-	shared_state->shunned[i].until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SHUN_MS);
-	worker->slot->exit = WORKER_EXIT_REQUESTED;
-	ProcDiePending = true;
-	InterruptPending = true;
-	SetLatch(MyLatch);
-}
-
-static TimestampTz
-shunned_until(int source_id)
-{
-	TimestampTz until = 0;
-
-	for (int i = 0; i < SHARED_MAX_SHUNNED; i++)
-	{
-		if (shared_state->shunned[i].database == MyDatabaseId &&
-			shared_state->shunned[i].source_id == source_id)
-			until = Max(until, shared_state->shunned[i].until);
-	}
-	return clock_plausible(until, SHUN_MS);
-}
-
-static TimeoutId
-overrun_timeout(void)
-{
-	static TimeoutId id = MAX_TIMEOUTS;
-
-	if (id == MAX_TIMEOUTS)
-		id = RegisterTimeout(USER_TIMEOUT, read_overrun);
-	return id;
 }
 
 /*
@@ -242,16 +166,6 @@ take_rows(const ReadBatch *batch, const LeadQuery *query)
 	}
 }
 
-/*
- * Without an index on its ids, each row of a table is looked up among the leads
- * by its hash, and not compared with one after the other.  Put back with the user.
- */
-static void
-allow_hash_join(void)
-{
-	(void) set_config_option("enable_hashjoin", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 /* Run the application's side: its table, its types, its rights. */
 static void
 read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner)
@@ -259,11 +173,7 @@ read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner
 	SavedUser	saved;
 	LeadQuery	query;
 
-	db_become_restricted(owner, &saved);
-	allow_hash_join();
-	reading_source = batch->source_id;
-	enable_timeout_after(STATEMENT_TIMEOUT, READ_TIMEOUT_MS);
-	enable_timeout_after(overrun_timeout(), READ_OVERRUN_MS);
+	read_guard_begin(batch->source_id, owner, &saved);
 	query_leads(batch, &query, columns, relation);
 	batch->respelled = lead_key_may_be_respelled(&query.id, batch->id_type);
 	if (query.n > 0)
@@ -272,9 +182,7 @@ read_leads(ReadBatch *batch, const LeadColumns *columns, Oid relation, Oid owner
 							   query.values);
 		take_rows(batch, &query);
 	}
-	disable_timeout(overrun_timeout(), false);
-	disable_timeout(STATEMENT_TIMEOUT, false);
-	db_restore_user(&saved);
+	read_guard_end(&saved);
 }
 
 static void
@@ -285,6 +193,7 @@ read_body(void *arg)
 	LeadColumns *columns;
 	Oid			relation,
 				owner;
+	TableLock	lock;
 	bool		retired;
 	bool		isnull;
 
@@ -298,7 +207,10 @@ read_body(void *arg)
 	columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 2, &isnull)));
 	batch->id_type = spi_text(0, 3);
 	retired = spi_bool(0, 4);
-	if (!lock_leads(batch, relation, &owner))
+	lock = read_guard_lock(relation, &owner);
+	batch->busy = lock == TABLE_BUSY;
+	batch->gone = lock == TABLE_GONE;
+	if (lock != TABLE_LOCKED)
 		return;
 
 	/* Nobody attaches it by that column again; what is in use may be. */
@@ -419,8 +331,7 @@ read_jobs(int source_id, List *jobs, bool resolves, TimestampTz deadline)
 	bool		ok = worker_transaction("echosync: reading leads", read_body, &batch);
 	int			half = list_length(jobs) / 2;
 
-	disable_timeout(overrun_timeout(), false);
-	LockReleaseSession(USER_LOCKMETHOD);	/* advisory locks outlive transactions */
+	read_guard_over();
 	if (!ok && !batch.gone && half > 0 && GetCurrentTimestamp() < deadline &&
 		(error_is_of_a_row(worker->error_code) || worker->error_code == ERRCODE_OUT_OF_MEMORY))
 	{
@@ -436,7 +347,7 @@ read_jobs(int source_id, List *jobs, bool resolves, TimestampTz deadline)
 static void
 read_batch(List *jobs, int source_id, bool resolves)
 {
-	TimestampTz shunned = shunned_until(source_id);
+	TimestampTz shunned = read_guard_shunned_until(source_id);
 	ListCell   *lc;
 
 	if (shunned <= worker->now)

@@ -461,6 +461,12 @@ extern void housekeeping_turn(void);
 extern void housekeeping_shift_times(TimeOffset step);
 extern TimestampTz housekeeping_next(void);	/* 0: not before a tick */
 
+/* gaps.c: leads of transactions that did not see a connection */
+extern void gaps_expect(void);	/* there may be more of them */
+extern void gaps_turn(void);
+extern void gaps_shift_times(TimeOffset step);
+extern TimestampTz gaps_next(void); /* 0: nothing is to be done */
+
 /* mail.c: what backends ask for; token refresh */
 extern void mail_take_all(void);
 extern void mail_finished(Job *job);

@@ -149,7 +149,7 @@ SELECT is(string_agg(pg_describe_object(d.classid, d.objid, 0), ', ' ORDER BY 1)
   LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
  WHERE d.deptype = 'e' AND d.classid IN ('pg_proc'::regclass, 'pg_class'::regclass) AND c.relkind IS DISTINCT FROM 'S'
    AND obj_description(d.objid, d.classid::regclass::name) IS NULL;
-SELECT is(string_agg(c.relname, ', ' ORDER BY c.relname), 'crm_sync_claims, crm_sync_claims_id_seq', 'what pg_dump leaves out')
+SELECT is(string_agg(c.relname, ', ' ORDER BY c.relname), 'crm_sync_claims, crm_sync_claims_id_seq, crm_sync_gaps, crm_sync_gaps_id_seq', 'what pg_dump leaves out')
   FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'echosync'
  WHERE c.relkind IN ('r', 'S') AND NOT c.oid = ANY (e.extconfig);

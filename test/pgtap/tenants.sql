@@ -132,6 +132,7 @@ INSERT INTO public.matrix VALUES
     ('echosync_installation()', 'internal', 'sync.echosync_installation()', 'ok'),
     ('echosync_reach()', 'internal', 'sync.echosync_reach()', 'ok'),
     ('echosync_set_status(uuid,text,text)', 'internal', 'sync.echosync_set_status(%1$L, ''active'', NULL)', 'ok'),
+    ('echosync_note_gap(uuid)', 'internal', 'sync.echosync_note_gap(%1$L)', 'ok'),
     ('echosync_forget_integration(uuid)', 'internal', 'sync.echosync_forget_integration(%1$L)', 'ok'),
     ('echosync_examine(text)', 'internal', 'sync.echosync_examine(''owner'')', 'ok'),
     ('echosync_examine_leads(sync.crm_lead_sources)', 'internal', 'sync.echosync_examine_leads(NULL)', 'ok'),
@@ -306,9 +307,9 @@ SELECT is(public.outcome('tap_tenants_' || l, u, 'SELECT sealed FROM sync.crm_cr
   FROM unnest(ARRAY['user', 'monitor', 'admin', 'none']) l, (VALUES ('ann'), (NULL)) v(u);
 GRANT ALL ON ALL TABLES IN SCHEMA sync TO tap_tenants_user, tap_tenants_monitor, tap_tenants_admin;
 SELECT is(public.answer('tap_tenants_' || l, u, format('SELECT count(*) FROM sync.%I', t)), '0', format('%s: granted by mistake to level %s, acting for %s, it shows nothing', t, l, coalesce(u, 'nobody')))
-  FROM unnest(ARRAY['user', 'monitor', 'admin']) l, (VALUES ('ann'), (NULL)) v(u), unnest(ARRAY['crm_credentials', 'crm_oauth_states', 'crm_disconnected', 'crm_instance', 'crm_sync_attempts', 'crm_sync_claims', 'crm_sync_hours']) t;
+  FROM unnest(ARRAY['user', 'monitor', 'admin']) l, (VALUES ('ann'), (NULL)) v(u), unnest(ARRAY['crm_credentials', 'crm_oauth_states', 'crm_disconnected', 'crm_instance', 'crm_sync_attempts', 'crm_sync_claims', 'crm_sync_gaps', 'crm_sync_hours']) t;
 SELECT is(public.answer('tap_tenants_user', 'ann', format('WITH d AS (DELETE FROM sync.%I RETURNING 1) SELECT count(*) FROM d', relname)), '0', format('%s: DELETE granted by mistake reaches nothing', relname))
-  FROM public.ext_relations WHERE relkind = 'r' AND relname NOT IN ('crm_instance', 'crm_sync_claims') ORDER BY relname;
+  FROM public.ext_relations WHERE relkind = 'r' AND relname NOT IN ('crm_instance', 'crm_sync_claims', 'crm_sync_gaps') ORDER BY relname;
 SELECT alike(public.answer('tap_tenants_user', 'ann', 'INSERT INTO sync.crm_sync_runs (integration_id, user_id, queued, skipped) VALUES (gen_random_uuid(), ''ann'', 0, 0)'), '42501 %row-level security%', 'INSERT granted by mistake is refused');
 SELECT is(public.answer('tap_tenants_user', 'ann', format('SELECT string_agg(DISTINCT user_id, '','') FROM sync.%I', relation)), 'ann', format('%s: one''s own rows only, even so', relation)) FROM public.readable WHERE level = 'user' ORDER BY relation;
 ROLLBACK;

@@ -1,0 +1,649 @@
+/*
+ * gaps.c
+ *		Leads that no trigger has captured: see db/gap.h.
+ *
+ * When all transactions have ended that may not have seen a connection, the
+ * attached tables are gone through once, for all such connections: leads whose
+ * rows are by one of those transactions are queued.  A table whose index begins
+ * with the user is asked for the users' rows; another is read by so many blocks
+ * at a time that leads go on being sent.
+ *
+ * A pass that fails, or a worker that ends, begins again: what is queued twice is
+ * one job.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/xid8.h"
+
+#include "api/enqueue.h"
+#include "db/lead_user.h"
+#include "db/queue_insert.h"
+#include "worker/read_guard.h"
+#include "worker/worker.h"
+
+#define STEP_BLOCKS 2048		/* of a table and its partitions together */
+#define STEP_PAUSE 3			/* times as long as a step took */
+#define WAIT_MIN_MS 200			/* for transactions to end */
+#define WAIT_MAX_MS 5000
+#define RETRY_MS 10000			/* a pass that failed */
+#define GAPS_MAX 1000			/* in one pass */
+
+static Statement select_gaps = {
+	.sql = "SELECT g.id, g.integration_id, i.user_id, g.sync_type, g.first_xid, g.next_xid, g.running_xids,"
+	" i.id IS NOT NULL AND (g.sync_type = 'manual' OR i.settings->'auto_sync' = 'true')"
+	" FROM @schema@.crm_sync_gaps g LEFT JOIN @schema@.crm_integrations i ON i.id = g.integration_id"
+	" ORDER BY g.id",
+	.nargs = 0
+};
+
+static Statement delete_gaps = {
+	.sql = "DELETE FROM @schema@.crm_sync_gaps g WHERE g.id = ANY ($1)",
+	.nargs = 1,
+	.argtypes = {INT8ARRAYOID}
+};
+
+static Statement select_sources = {
+	.sql = "SELECT s.id, s.relation::pg_catalog.oid, s.mapping FROM @schema@.crm_lead_sources s"
+	" WHERE s.attached AND s.id > $1 ORDER BY s.id LIMIT 1",
+	.nargs = 1,
+	.argtypes = {INT4OID}
+};
+
+static Statement select_size = {
+	.sql = "SELECT pg_catalog.max(pg_catalog.pg_relation_size(l.relid)) / pg_catalog.current_setting('block_size')::pg_catalog.int8,"
+	" pg_catalog.count(*) FROM (SELECT t.relid FROM pg_catalog.pg_partition_tree($1) t WHERE t.isleaf UNION SELECT $1) l",
+	.nargs = 1,
+	.argtypes = {REGCLASSOID}
+};
+
+/* A row of crm_sync_gaps. */
+typedef struct Gap
+{
+	int64		id;
+	pg_uuid_t	integration;
+	char	   *user_id;		/* NULL: nobody wants to know any more */
+	char	   *sync_type;
+	uint64		first;			/* transaction ids */
+	uint64		next;
+	uint64	   *running;		/* sorted as they came; NULL: any */
+	int			n_running;
+	uint64		end;			/* drawn since its commit: these see the connection */
+	bool		in_pass;
+} Gap;
+
+static MemoryContext context = NULL;
+static List *gaps = NIL;
+static bool expected = true;	/* there may be new rows */
+static TimestampTz due = 0;		/* 0: nothing is to be done */
+static long wait_ms = WAIT_MIN_MS;
+
+/* A pass through the attached tables; source 0: none is under way. */
+static struct
+{
+	bool		begun;
+	bool		failed;
+	int			source_id;		/* being read, or read last */
+	BlockNumber block;			/* ... from here on */
+	bool		ended;			/* the source is read to its end */
+} pass;
+
+void
+gaps_expect(void)
+{
+	expected = true;
+}
+
+TimestampTz
+gaps_next(void)
+{
+	if (!worker->may_send || worker->leave_by != 0)
+		return 0;
+	return expected ? worker->now : due;
+}
+
+void
+gaps_shift_times(TimeOffset step)
+{
+	if (due != 0)
+		due += step;
+}
+
+static Gap *
+find_gap(int64 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		if (((Gap *) lfirst(lc))->id == id)
+			return lfirst(lc);
+	}
+	return NULL;
+}
+
+static void
+take_running(Gap *gap, Datum array)
+{
+	Datum	   *xids;
+	bool	   *nulls;
+
+	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &xids, &nulls, &gap->n_running);
+	gap->running = palloc(sizeof(uint64) * (gap->n_running + 1));
+	for (int i = 0; i < gap->n_running; i++)
+		gap->running[i] = (uint64) DatumGetInt64(xids[i]);
+}
+
+static Gap *
+take_gap(uint64 i, uint64 end)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Gap		   *gap = palloc0(sizeof(Gap));
+	bool		isnull;
+	Datum		running;
+
+	gap->id = spi_int64(i, 1, 0);
+	gap->integration = *DatumGetUUIDP(spi_datum(i, 2, &isnull));
+	gap->sync_type = spi_text(i, 4);
+	gap->first = (uint64) spi_int64(i, 5, 0);
+	gap->next = (uint64) spi_int64(i, 6, 0);
+	running = spi_datum(i, 7, &isnull);
+	if (!isnull)
+		take_running(gap, running);
+	gap->end = end;
+	gaps = lappend(gaps, gap);
+	MemoryContextSwitchTo(caller);
+	return gap;
+}
+
+static void
+set_user(Gap *gap, uint64 i)
+{
+	if (gap->user_id != NULL)
+		pfree(gap->user_id);
+	gap->user_id = spi_bool(i, 8) ? MemoryContextStrdup(context, spi_text(i, 3)) : NULL;
+}
+
+/* Has nobody but us drawn an id meanwhile, who could have written? */
+static bool
+gap_is_empty(const Gap *gap)
+{
+	return gap->user_id == NULL || (gap->running != NULL && gap->n_running == 0 && gap->end == gap->next);
+}
+
+static void
+forget_gaps(List *forgotten)
+{
+	RowSet	   *ids = rowset_make(1, (Oid[]) {INT8OID});
+	Datum		value;
+	ListCell   *lc;
+
+	foreach(lc, forgotten)
+	{
+		rowset_row(ids);
+		rowset_int8(ids, ((Gap *) lfirst(lc))->id);
+	}
+	value = rowset_array(ids, 0);
+	if (ids->n_rows > 0)
+		statement_execute(&delete_gaps, &value, NULL, false, 0);
+}
+
+static void
+drop_gaps(List *dropped)
+{
+	ListCell   *lc;
+
+	foreach(lc, dropped)
+		gaps = list_delete_ptr(gaps, lfirst(lc));
+	if (gaps == NIL && context != NULL)
+		MemoryContextReset(context);
+}
+
+static uint64
+snapshot_part(PGFunction part)
+{
+	Datum		snapshot = DirectFunctionCall1(pg_current_snapshot, (Datum) 0);
+
+	return U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(part, snapshot)));
+}
+
+/* Read what gaps there are.  For those that are new, now is after their commit. */
+static void
+load_body(void *arg)
+{
+	List	  **empty = arg;
+	uint64		end = snapshot_part(pg_snapshot_xmax);
+
+	statement_execute(&select_gaps, NULL, NULL, false, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Gap		   *gap = find_gap(spi_int64(i, 1, 0));
+
+		if (shared_owner_index(DatumGetUUIDP(spi_datum(i, 2, &isnull)), worker->n_workers) != worker->index)
+			continue;
+		if (gap == NULL && list_length(gaps) >= GAPS_MAX)
+			break;				/* the others when these are done */
+		if (gap == NULL)
+			gap = take_gap(i, end);
+		set_user(gap, i);
+		if (gap_is_empty(gap) && !gap->in_pass)
+		{
+			MemoryContext spi = MemoryContextSwitchTo(worker->turn);
+
+			*empty = lappend(*empty, gap);
+			MemoryContextSwitchTo(spi);
+		}
+	}
+	forget_gaps(*empty);
+}
+
+static bool
+load_gaps(void)
+{
+	List	   *empty = NIL;
+
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "echosync gaps", ALLOCSET_SMALL_SIZES);
+	if (!worker_transaction("echosync: looking for connections that began to sync", load_body, &empty))
+		return false;
+	drop_gaps(empty);
+	return true;
+}
+
+static void
+oldest_body(void *arg)
+{
+	*(uint64 *) arg = snapshot_part(pg_snapshot_xmin);
+}
+
+/* Begin a pass for those whose transactions have all ended; are there any? */
+static bool
+begin_pass(void)
+{
+	uint64		oldest = 0;
+	ListCell   *lc;
+
+	if (!worker_transaction("echosync: waiting for transactions to end", oldest_body, &oldest))
+		return false;
+	memset(&pass, 0, sizeof(pass));
+	foreach(lc, gaps)
+	{
+		Gap		   *gap = lfirst(lc);
+
+		gap->in_pass = oldest >= gap->end;
+		pass.begun |= gap->in_pass;
+	}
+	pass.ended = true;
+	return pass.begun;
+}
+
+/* May the row be by a transaction that did not see the connection? */
+static bool
+gap_has(const Gap *gap, TransactionId xmin, FullTransactionId next)
+{
+	uint64		xid;
+
+	if (!TransactionIdIsNormal(xmin))
+		return false;			/* frozen: older than any that goes on */
+	xid = U64FromFullTransactionId(next) - (uint32) (XidFromFullTransactionId(next) - xmin);
+	if (xid < gap->first || xid >= gap->end)
+		return false;
+	if (xid >= gap->next || gap->running == NULL)
+		return true;
+	for (int i = 0; i < gap->n_running; i++)
+	{
+		if (gap->running[i] == xid)
+			return true;
+	}
+	return false;
+}
+
+/* A source being read. */
+typedef struct Step
+{
+	int			source_id;		/* 0: there are no more */
+	Oid			relation;
+	LeadColumns *columns;
+	BlockNumber n_blocks;		/* of its largest partition */
+	BlockNumber window;
+	bool		whole;			/* asked for the users' rows, by an index */
+	RowSet	   *found;			/* QUEUE_COLUMNS */
+	int			n_found;
+} Step;
+
+static const Oid queue_columns[] = QUEUE_COLUMNS;
+
+static void
+queue_found(Step *step, const Gap *gap, const char *lead_id)
+{
+	if (!lead_id_fits(lead_id))
+	{
+		ereport(LOG,
+				(errmsg("echosync: a lead was left out: its id is longer than %d bytes", LEAD_ID_MAX)));
+		return;
+	}
+	rowset_row(step->found);
+	rowset_uuid(step->found, gap->integration.data);
+	rowset_int2(step->found, strcmp(gap->sync_type, "manual") == 0 ? 1 : 0);
+	rowset_text(step->found, lead_id);
+	rowset_text(step->found, gap->user_id);
+	rowset_int4(step->found, step->source_id);
+	rowset_text(step->found, gap->sync_type);
+	rowset_null(step->found);
+	rowset_null(step->found);
+}
+
+static bool
+is_users_row(const LeadKey *key, const char *text, const char *user_id)
+{
+	const char *owner = strcmp(text, user_id) == 0 ? user_id : lead_user_of(key, text);
+
+	return owner != NULL && strcmp(owner, user_id) == 0;
+}
+
+/* Of what was read, the rows that are in a gap of their user. */
+static void
+take_rows(Step *step, const LeadKey *user)
+{
+	SPITupleTable *table = SPI_tuptable;
+	uint64		n = SPI_processed;
+	FullTransactionId next = ReadNextFullTransactionId();
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		char	   *lead_id = SPI_getvalue(table->vals[i], table->tupdesc, 1);
+		char	   *text = SPI_getvalue(table->vals[i], table->tupdesc, 2);
+		bool		isnull;
+		TransactionId xmin = DatumGetTransactionId(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
+		ListCell   *lc;
+
+		if (lead_id == NULL || text == NULL || isnull)
+			continue;
+		foreach(lc, gaps)
+		{
+			Gap		   *gap = lfirst(lc);
+
+			if (gap->in_pass && gap->user_id != NULL && gap_has(gap, xmin, next) &&
+				is_users_row(user, text, gap->user_id))
+				queue_found(step, gap, lead_id);
+		}
+	}
+}
+
+static char *
+step_sql(const Step *step, const LeadKey *id, const LeadKey *user)
+{
+	char	   *sql = psprintf("SELECT %s, %s, t.xmin FROM %s t WHERE %s", lead_key_text_sql(id), lead_key_text_sql(user),
+							   lead_table_name(step->relation), lead_key_match_sql(user, "ANY ($1)"));
+
+	if (step->whole)
+		return sql;
+	return psprintf("%s AND t.ctid OPERATOR(pg_catalog.>=) '(%u,0)'::pg_catalog.tid"
+					" AND t.ctid OPERATOR(pg_catalog.<) '(%u,0)'::pg_catalog.tid",
+					sql, pass.block, pass.block + step->window);
+}
+
+/* The users of the gaps, as values of the column. */
+static int
+users_array(const LeadKey *key, Datum *array)
+{
+	int			n = list_length(gaps);
+	char	  **texts = palloc(sizeof(char *) * (n + 1));
+	Datum	   *values = palloc(sizeof(Datum) * (n + 1));
+	bool	   *fits = palloc(n + 1);
+	int			n_texts = 0;
+	int			n_fit = 0;
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		const Gap  *gap = lfirst(lc);
+
+		if (gap->in_pass && gap->user_id != NULL)
+			texts[n_texts++] = gap->user_id;
+	}
+	lead_keys_parse(key, texts, n_texts, values, fits);
+	for (int i = 0; i < n_texts; i++)
+	{
+		if (fits[i])
+			values[n_fit++] = values[i];
+	}
+	*array = lead_key_array(key, values, n_fit);
+	return n_fit;
+}
+
+static void
+read_rows(Step *step, Oid owner)
+{
+	static TextStatement statement;
+	SavedUser	saved;
+	LeadKey		id,
+				user;
+	Datum		users;
+	Oid			type;
+
+	read_guard_begin(step->source_id, owner, &saved);
+	lead_key_init(&id, step->columns, step->relation, LEAD_FIELD_ID);
+	lead_key_init(&user, step->columns, step->relation, LEAD_FIELD_USER_ID);
+	type = lead_key_array_type(&user);
+	if (users_array(&user, &users) > 0)
+	{
+		statement_execute_text(&statement, step_sql(step, &id, &user), 1, &type, &users);
+		take_rows(step, &user);
+	}
+	read_guard_end(&saved);
+}
+
+/* Does an index of the table begin with the user? */
+static bool
+has_user_index(const Step *step)
+{
+	Relation	rel = relation_open(step->relation, NoLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	AttrNumber	user = get_attnum(step->relation, step->columns->names[LEAD_FIELD_USER_ID][0]);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		found |= index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+			index->rd_index->indkey.values[0] == user;
+		index_close(index, NoLock);
+	}
+	relation_close(rel, NoLock);
+	return found;
+}
+
+/* The source that the pass is at, or the next one. */
+static bool
+find_source(Step *step)
+{
+	Datum		value = Int32GetDatum(pass.ended ? pass.source_id : pass.source_id - 1);
+	bool		isnull;
+
+	statement_execute(&select_sources, &value, NULL, false, 1);
+	if (SPI_processed == 0)
+		return false;
+	step->source_id = DatumGetInt32(spi_datum(0, 1, &isnull));
+	step->relation = DatumGetObjectId(spi_datum(0, 2, &isnull));
+	step->columns = lead_columns_from_jsonb(DatumGetJsonbP(spi_datum(0, 3, &isnull)));
+	if (step->source_id != pass.source_id)
+		pass.block = 0;
+	return true;
+}
+
+static void
+measure(Step *step)
+{
+	Datum		value = ObjectIdGetDatum(step->relation);
+	int64		n_leaves;
+
+	statement_execute(&select_size, &value, NULL, false, 1);
+	step->n_blocks = (BlockNumber) spi_int64(0, 1, 0);
+	n_leaves = spi_int64(0, 2, 1);
+	step->window = (BlockNumber) Max(STEP_BLOCKS / Max(n_leaves, 1), 16);
+	step->whole = step->n_blocks <= step->window || has_user_index(step);
+}
+
+static void
+step_body(void *arg)
+{
+	Step	   *step = arg;
+	Oid			owner;
+
+	if (!find_source(step))
+		return;
+	switch (read_guard_lock(step->relation, &owner))
+	{
+		case TABLE_GONE:
+			step->whole = true;
+			return;
+		case TABLE_BUSY:
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("attached table %u is locked", step->relation)));
+			break;
+		case TABLE_LOCKED:
+			break;
+	}
+	measure(step);
+	step->found = rowset_make(lengthof(queue_columns), queue_columns);
+	read_rows(step, owner);
+	step->n_found = step->found->n_rows;
+	if (step->n_found > 0)
+		queue_insert(step->found);
+}
+
+/* Their rows are there now. */
+static void
+wake_connections(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		const Gap  *gap = lfirst(lc);
+		Connection *connection;
+
+		if (!gap->in_pass || gap->user_id == NULL)
+			continue;
+		connection = connection_get(&gap->integration);
+		connection_expect_rows(connection);
+		connection_ready(connection);
+	}
+}
+
+/* Read a piece; on to the next one, to the next source, or the end: false. */
+static bool
+pass_step(void)
+{
+	Step		step = {0};
+	bool		ok = worker_transaction("echosync: looking for leads that were not captured", step_body, &step);
+
+	read_guard_over();
+	if (ok && step.source_id == 0)
+		return false;
+	if (!ok)
+	{
+		pass.failed = true;
+		if (step.source_id == 0)
+			return false;
+	}
+	else if (step.n_found > 0)
+		wake_connections();
+	pass.source_id = step.source_id;
+	pass.ended = !ok || step.whole || pass.block + step.window >= step.n_blocks;
+	pass.block += step.window;
+	return true;
+}
+
+static void
+end_body(void *arg)
+{
+	forget_gaps(arg);
+}
+
+static bool
+end_pass(void)
+{
+	List	   *done = NIL;
+	ListCell   *lc;
+
+	pass.begun = false;
+	foreach(lc, gaps)
+	{
+		Gap		   *gap = lfirst(lc);
+
+		if (gap->in_pass)
+			done = lappend(done, gap);
+		gap->in_pass = false;
+	}
+	if (pass.failed ||
+		!worker_transaction("echosync: connections that began to sync are done", end_body, done))
+		return false;
+	drop_gaps(done);
+	expected = true;			/* there may have been more of them */
+	return true;
+}
+
+static void
+wait_for(int64 ms)
+{
+	due = TimestampTzPlusMilliseconds(worker->now, ms);
+}
+
+/* Wait for transactions to end, the longer the longer they go on. */
+static void
+begin_or_wait(void)
+{
+	if (gaps == NIL)
+	{
+		due = 0;
+		return;
+	}
+	if (begin_pass())
+	{
+		wait_ms = WAIT_MIN_MS;
+		wait_for(0);
+		return;
+	}
+	wait_for(wait_ms);
+	wait_ms = Min(2 * wait_ms, WAIT_MAX_MS);
+}
+
+void
+gaps_turn(void)
+{
+	TimestampTz begun_at = GetCurrentTimestamp();
+
+	if (gaps_next() == 0 || gaps_next() > worker->now)
+		return;
+	if (expected)
+	{
+		expected = false;
+		if (!load_gaps())
+		{
+			wait_for(RETRY_MS);
+			return;
+		}
+	}
+	if (!pass.begun)
+		begin_or_wait();
+	else if (pass_step())
+		wait_for(STEP_PAUSE * (GetCurrentTimestamp() - begun_at) / 1000);
+	else
+		wait_for(end_pass() ? 0 : RETRY_MS);
+}
