@@ -11,15 +11,20 @@
 
 #include "access/relation.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "api/attach_notice.h"
+#include "api/attach_source.h"
 #include "db/lead_key.h"
 #include "db/statement.h"
 #include "pg_compat.h"
@@ -31,51 +36,26 @@ PG_FUNCTION_INFO_V1(echosync_detach_leads);
 #define ROW_TRIGGER "echosync_capture"
 #define STATEMENT_TRIGGER "echosync_capture_end"
 
-static Statement select_sources = {
-	.sql = "SELECT s.id, s.mapping, s.retired, s.id_type FROM @schema@.crm_lead_sources s WHERE s.relation = $1",
+/*
+ * Is each partition captured for this source, by triggers that fire?  Those that
+ * somebody has set to fire ALWAYS stay so.
+ */
+static Statement triggers_serve = {
+	.sql = "SELECT NOT EXISTS (SELECT FROM ("
+	" SELECT t.relid, 'echosync_capture' AS name FROM pg_catalog.pg_partition_tree($1) t"
+	" UNION VALUES ($1, 'echosync_capture'), ($1, 'echosync_capture_end')) l"
+	" WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid"
+	" WHERE g.tgrelid = l.relid AND g.tgname = l.name AND g.tgenabled IN ('O', 'A')"
+	" AND p.proname = 'echosync_capture' AND p.pronamespace = $3"
+	" AND pg_catalog.encode(g.tgargs, 'escape') = $2::pg_catalog.text || E'\\\\000'))",
+	.nargs = 3,
+	.argtypes = {REGCLASSOID, INT4OID, OIDOID}
+};
+
+static Statement select_is_clone = {
+	.sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.oid = $1 AND g.tgparentid <> 0)",
 	.nargs = 1,
-	.argtypes = {REGCLASSOID}
-};
-
-static Statement insert_source = {
-	.sql = "INSERT INTO @schema@.crm_lead_sources AS s (relation, mapping, attached_by, id_type)"
-	" VALUES ($1, $2, $3, $4) RETURNING s.id",
-	.nargs = 4,
-	.argtypes = {REGCLASSOID, JSONBOID, NAMEOID, TEXTOID}
-};
-
-/* Leads may have been written down with the former type, and with this one from now on. */
-static Statement update_source = {
-	.sql = "UPDATE @schema@.crm_lead_sources SET mapping = $2, attached = true, retired = false,"
-	" attached_by = $3, attached_at = pg_catalog.clock_timestamp(), id_type = CASE"
-	" WHEN $4 = ANY (pg_catalog.string_to_array(id_type, ', ')) THEN id_type ELSE id_type || ', ' || $4 END"
-	" WHERE id = $1",
-	.nargs = 4,
-	.argtypes = {INT4OID, JSONBOID, NAMEOID, TEXTOID}
-};
-
-/* Its ids were another column's: what waits of it goes by that one. */
-static Statement retire_source = {
-	.sql = "UPDATE @schema@.crm_lead_sources SET attached = false, retired = true"
-	" WHERE relation = $1 AND NOT retired",
-	.nargs = 1,
-	.argtypes = {REGCLASSOID}
-};
-
-/* Detaching cancels what is queued, but for rows that the worker holds. */
-static Statement delete_source = {
-	.sql = "WITH source AS ("
-	" UPDATE @schema@.crm_lead_sources SET attached = false WHERE relation = $1 AND (attached OR retired)"
-	" RETURNING id"
-	"), held AS ("
-	" SELECT q.integration_id, q.priority, q.id FROM @schema@.crm_sync_queue q, source"
-	" WHERE q.source_id = source.id FOR UPDATE OF q SKIP LOCKED"
-	"), cancelled AS ("
-	" DELETE FROM @schema@.crm_sync_queue q USING held"
-	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id"
-	") SELECT s.id FROM @schema@.crm_lead_sources s JOIN source USING (id) WHERE s.attached",
-	.nargs = 1,
-	.argtypes = {REGCLASSOID}
+	.argtypes = {OIDOID}
 };
 
 /* Before any lock is waited for. */
@@ -84,6 +64,30 @@ check_owner(Oid relid)
 {
 	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
+static bool
+has_heirs(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_RELATION &&
+		find_inheritance_children(RelationGetRelid(rel), NoLock) != NIL;
+}
+
+/*
+ * Triggers are not inherited, and rows of children are read: they would be sent,
+ * and no opt-out of them seen.
+ */
+static void
+refuse_inheritance(Relation rel)
+{
+	if (!has_heirs(rel) && !has_superclass(RelationGetRelid(rel)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 has_heirs(rel) ? errmsg("other tables inherit from \"%s\"", RelationGetRelationName(rel)) :
+			 errmsg("\"%s\" inherits from another table", RelationGetRelationName(rel)),
+			 errdetail("Changes made through the one would not be captured for the other."),
+			 errhint("Make them partitions of one table, or ALTER TABLE ... NO INHERIT and attach each for itself.")));
 }
 
 static void
@@ -101,6 +105,7 @@ check_table(Relation rel)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partition", RelationGetRelationName(rel)),
 				 errhint("Attach the partitioned table; its partitions follow.")));
+	refuse_inheritance(rel);
 	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -145,129 +150,77 @@ create_trigger(const char *name, const char *level, const char *table, int sourc
 	run_ddl(psprintf("ALTER TRIGGER %s ON %s DEPENDS ON EXTENSION echosync", name, table));
 }
 
-static const char *
-id_column(Jsonb *mapping)
+/* What is to be done to a table. */
+typedef struct Attachment
 {
-	const char *name = lead_columns_from_jsonb(mapping)->names[LEAD_FIELD_ID][0];
+	Jsonb	   *named;			/* keys of the mapping, now and before */
+	LeadColumns *columns;
+	int			source_id;		/* 0: a new one */
+	bool		serves;			/* its triggers are as they should be */
+} Attachment;
 
-	return name != NULL ? name : "";
-}
-
-/*
- * How well a source of the table fits the id column.  A retired one is of a column
- * of the same name; the one in use may be of a column that is gone.
- */
-typedef enum SourceFit
-{
-	FIT_NOT,
-	FIT_RETIRED,
-	FIT_RENAMED,
-	FIT_RETIRED_OF_TYPE,
-	FIT_RENAMED_OF_TYPE,
-	FIT_IN_USE
-} SourceFit;
-
-/* Is it the last of the types that ids were written down with? */
 static bool
-is_last_type(const char *types, const char *type)
+has_triggers(Oid relid)
 {
-	const char *last = types != NULL ? strrchr(types, ' ') : NULL;
-
-	return types != NULL && strcmp(last != NULL ? last + 1 : types, type) == 0;
+	return OidIsValid(get_trigger_oid(relid, ROW_TRIGGER, true)) ||
+		OidIsValid(get_trigger_oid(relid, STATEMENT_TRIGGER, true));
 }
 
-static SourceFit
-source_fit(Oid relid, const char *column, const char *type, uint64 i)
+static bool
+serves(Oid relid, int source_id)
 {
-	bool		isnull;
-	const char *former = id_column(DatumGetJsonbP(spi_datum(i, 2, &isnull)));
-	bool		same_name = strcmp(former, column) == 0;
-	bool		same_type = is_last_type(spi_text(i, 4), type);
-
-	if (spi_bool(i, 3))
-		return !same_name ? FIT_NOT : same_type ? FIT_RETIRED_OF_TYPE : FIT_RETIRED;
-	if (same_name)
-		return FIT_IN_USE;
-	return get_attnum(relid, former) > 0 ? FIT_NOT : same_type ? FIT_RENAMED_OF_TYPE : FIT_RENAMED;
-}
-
-/*
- * Which source of the table is it?  Ids of another column are other ids, unless
- * the column they were of is gone: it has another name, then.  That is so also
- * where it got the name of a column which had been the id before; only the type
- * tells the two apart.  0: a new one.
- */
-static int
-find_source(Oid relid, const char *column, const char *type)
-{
-	Datum		value = ObjectIdGetDatum(relid);
-	int			best = 0;
-	SourceFit	best_fit = FIT_NOT;
-
-	statement_execute(&select_sources, &value, NULL, false, 0);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		SourceFit	fit = source_fit(relid, column, type, i);
-
-		if (fit <= best_fit)
-			continue;
-		best_fit = fit;
-		best = spi_int64(i, 1, 0);
-	}
-	return best;
-}
-
-/* As the extension's owner. */
-static int
-store_source(Oid relid, const LeadColumns *columns, Datum mapping, Datum role)
-{
-	Datum		values[4] = {ObjectIdGetDatum(relid)};
-	const char *type;
-	LeadKey		key;
-	int			id;
-
-	lead_key_init(&key, columns, relid, LEAD_FIELD_ID);
-	type = lead_key_type_name(&key);
-	id = find_source(relid, key.column, type);
-	statement_execute(&retire_source, values, NULL, false, 0);
-	values[1] = mapping;
-	values[2] = role;
-	values[3] = CStringGetTextDatum(type);
-	if (id != 0)
-	{
-		values[0] = Int32GetDatum(id);
-		statement_execute(&update_source, values, NULL, false, 0);
-		return id;
-	}
-	statement_execute(&insert_source, values, NULL, false, 0);
-	return spi_int64(0, 1, 0);
-}
-
-static int
-register_source(Oid relid, const LeadColumns *columns)
-{
-	NameData	role;
+	Datum		values[3] = {ObjectIdGetDatum(relid), Int32GetDatum(source_id), ObjectIdGetDatum(db_schema_oid())};
 	SavedUser	saved;
-	int			id;
 
-	namestrcpy(&role, GetUserNameFromId(GetUserId(), false));
+	if (source_id == 0 || !has_triggers(relid))
+		return false;
 	db_become_owner(&saved);
-	id = store_source(relid, columns, JsonbPGetDatum(lead_columns_to_jsonb(columns)), NameGetDatum(&role));
+	statement_execute(&triggers_serve, values, NULL, true, 0);
 	db_restore_user(&saved);
-	return id;
+	return spi_bool(0, 1);
 }
 
 static void
-tell_what_is_missing(const LeadColumns *columns, const char *table)
+look_at(Relation rel, Jsonb *mapping, Attachment *attachment)
 {
-	if (columns->n[LEAD_FIELD_RISK_SCORE] == 0)
-		ereport(NOTICE,
-				(errmsg("no column of %s is recognized as risk_score", table),
-				 errdetail("Its leads count as unscored: they are sent only where sync_unscored is set or max_risk_score is null.")));
-	if (columns->n[LEAD_FIELD_DO_NOT_CONTACT] == 0)
-		ereport(NOTICE,
-				(errmsg("no column of %s is recognized as do_not_contact", table),
-				 errdetail("No opt-out is looked at.")));
+	Oid			relid = RelationGetRelid(rel);
+
+	check_table(rel);
+	attachment->named = lead_columns_keep_named(rel, attach_source_named(rel), mapping);
+	attachment->columns = lead_columns_recognize(rel, attachment->named);
+	lead_key_require(rel, attachment->columns, LEAD_FIELD_ID);
+	lead_key_require(rel, attachment->columns, LEAD_FIELD_USER_ID);
+	attachment->source_id = attach_source_find(relid, attachment->columns);
+	attachment->serves = serves(relid, attachment->source_id);
+}
+
+/*
+ * Open the table with the strongest lock that is needed at once: a lock that is
+ * raised makes a deadlock with whoever has read the table and now writes to it.
+ * Triggers are put on beside readers, and taken off alone.
+ */
+static Relation
+open_for_attaching(Oid relid, Jsonb *mapping)
+{
+	Attachment	attachment;
+	Relation	rel = relation_open(relid, AccessShareLock);
+
+	look_at(rel, mapping, &attachment);
+	relation_close(rel, AccessShareLock);
+	return relation_open(relid, has_triggers(relid) && !attachment.serves ? AccessExclusiveLock : ShareRowExclusiveLock);
+}
+
+/*
+ * The triggers stay, with what they read changed.  Whoever is writing to the table
+ * or a partition has ended before, and reads the mapping anew from then on.
+ */
+static void
+have_mapping_read(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
+		CacheInvalidateRelcacheByRelid(lfirst_oid(lc));
 }
 
 Datum
@@ -276,55 +229,67 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 	Oid			relid = PG_GETARG_OID(0);
 	Jsonb	   *mapping = PG_GETARG_JSONB_P(1);
 	Relation	rel;
-	LeadColumns *columns;
+	Attachment	attachment;
 	char	   *table;
-	int			source_id;
 
 	check_owner(relid);
-	rel = relation_open(relid, ShareRowExclusiveLock);
-	check_table(rel);
-	columns = lead_columns_recognize(rel, mapping);
-	lead_key_require(rel, columns, LEAD_FIELD_ID);
-	lead_key_require(rel, columns, LEAD_FIELD_USER_ID);
-	relation_close(rel, NoLock);
-	table = lead_table_name(relid); /* outlives SPI's memory */
-
 	SPI_connect();
 	db_use_extension();
-	source_id = register_source(relid, columns);
-	drop_triggers(relid);
-	create_trigger(ROW_TRIGGER, "ROW", table, source_id);
-	create_trigger(STATEMENT_TRIGGER, "STATEMENT", table, source_id);
+	rel = open_for_attaching(relid, mapping);
+	look_at(rel, mapping, &attachment);
+	table = lead_table_name(relid);
+	attachment.source_id = attach_source_store(relid, attachment.columns, attachment.named);
+	if (attachment.serves)
+		have_mapping_read(relid);
+	else
+	{
+		drop_triggers(relid);
+		create_trigger(ROW_TRIGGER, "ROW", table, attachment.source_id);
+		create_trigger(STATEMENT_TRIGGER, "STATEMENT", table, attachment.source_id);
+	}
+	attach_notice(rel, attachment.columns, attachment.named, mapping);
+	relation_close(rel, NoLock);
 	SPI_finish();
-
-	tell_what_is_missing(columns, table);
 	wake_note_everything();
 	PG_RETURN_VOID();
 }
 
+/* The triggers of a partition are the partitioned table's, unless it was attached before it became one. */
+static void
+refuse_partition(Oid relid)
+{
+	Datum		value = ObjectIdGetDatum(get_trigger_oid(relid, ROW_TRIGGER, true));
+	SavedUser	saved;
+	bool		clone;
+
+	db_become_owner(&saved);
+	statement_execute(&select_is_clone, &value, NULL, true, 0);
+	clone = spi_bool(0, 1);
+	db_restore_user(&saved);
+	if (clone)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a partition", get_rel_name(relid)),
+				 errhint("Detach the partitioned table; its partitions follow.")));
+}
+
+/* Whatever has become of the table since it was attached. */
 Datum
 echosync_detach_leads(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	Relation	rel;
-	Datum		value = ObjectIdGetDatum(relid);
-	SavedUser	saved;
 
 	check_owner(relid);
-	rel = relation_open(relid, ShareRowExclusiveLock);
-	check_table(rel);
-	relation_close(rel, NoLock);
-
+	LockRelationOid(relid, has_triggers(relid) ? AccessExclusiveLock : ShareRowExclusiveLock);
 	SPI_connect();
 	db_use_extension();
+	refuse_partition(relid);
 	drop_triggers(relid);
-	db_become_owner(&saved);
-	statement_execute(&delete_source, &value, NULL, false, 0);
-	db_restore_user(&saved);
-	if (SPI_processed == 0)
+	if (!attach_source_end(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("%s is not attached", lead_table_name(relid))));
 	SPI_finish();
+	wake_note_everything();
 	PG_RETURN_VOID();
 }

@@ -41,15 +41,14 @@ static const char *const usual_names[LEAD_FIELD_COUNT][USUAL_NAMES_MAX] = {
 	[LEAD_FIELD_DELETED_AT] = {"deletedat", "deleted", "isdeleted", "removedat"},
 };
 
-/* Lower case, without underscores. */
-static void
-plain_name(const char *name, char plain[NAMEDATALEN])
+void
+lead_column_plain_name(const char *name, char plain[NAMEDATALEN])
 {
 	int			n = 0;
 
 	for (; *name != '\0' && n < NAMEDATALEN - 1; name++)
 	{
-		if (*name != '_')
+		if (*name != '_' && *name != ' ')
 			plain[n++] = pg_ascii_tolower((unsigned char) *name);
 	}
 	plain[n] = '\0';
@@ -78,7 +77,7 @@ recognize_field(LeadColumns *columns, TupleDesc desc, LeadField field)
 
 			if (att->attisdropped)
 				continue;
-			plain_name(NameStr(att->attname), plain);
+			lead_column_plain_name(NameStr(att->attname), plain);
 			if (strcmp(plain, usual_names[field][u]) != 0)
 				continue;
 			columns_add(columns, field, NameStr(att->attname));
@@ -184,6 +183,113 @@ lead_columns_recognize(Relation rel, Jsonb *mapping)
 	if (columns->n[LEAD_FIELD_EMAIL] == 0)
 		require_column(columns, rel, LEAD_FIELD_PHONE);
 	return columns;
+}
+
+/* Which column of the key is gone; NULL: none. */
+static char *
+missing_column(Relation rel, JsonbValue *value)
+{
+	JsonbContainer *array = json_value_array(value);
+	int			n = array != NULL ? json_array_length(array) : 1;
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *name = json_value_text(array != NULL ? json_array_element(array, i) : value);
+
+		if (name != NULL && get_attnum(RelationGetRelid(rel), name) <= 0)
+			return name;
+	}
+	return NULL;
+}
+
+static void
+refuse_missing(Relation rel, LeadField field, const char *name)
+{
+	if (field != LEAD_FIELD_DO_NOT_CONTACT && field != LEAD_FIELD_DELETED_AT && field != LEAD_FIELD_RISK_SCORE)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of relation \"%s\" does not exist", name, RelationGetRelationName(rel)),
+			 errdetail("It was named as \"%s\" before, which says who must not be contacted.", lead_field_names[field]),
+			 errhint("Name its new name, or null for none: echosync_attach_leads('%s', '{\"%s\": \"column_name\"}').",
+					 RelationGetRelationName(rel), lead_field_names[field])));
+}
+
+Jsonb *
+lead_columns_keep_named(Relation rel, Jsonb *before, Jsonb *now)
+{
+	Datum		kept = JsonbPGetDatum(before);
+
+	if (!JB_ROOT_IS_OBJECT(now))
+		return now;				/* which is refused */
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		const char *key = lead_field_names[field];
+		JsonbValue *value = json_get(&before->root, key);
+		char	   *missing = value != NULL ? missing_column(rel, value) : NULL;
+
+		if (missing == NULL || json_get(&now->root, key) != NULL)
+			continue;
+		refuse_missing(rel, field, missing);
+		kept = DirectFunctionCall2(jsonb_delete, kept, CStringGetTextDatum(key));
+	}
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, kept, JsonbPGetDatum(now)));
+}
+
+static bool
+same_names(const LeadColumns *one, const LeadColumns *other, LeadField field)
+{
+	if (one->n[field] != other->n[field])
+		return false;
+	for (int i = 0; i < one->n[field]; i++)
+	{
+		if (strcmp(one->names[field][i], other->names[field][i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+Jsonb *
+lead_columns_guess_named(Relation rel, Jsonb *mapping)
+{
+	LeadColumns *columns = lead_columns_from_jsonb(mapping);
+	LeadColumns *usual = palloc0(sizeof(LeadColumns));
+
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		JsonbValue *value = json_get(&mapping->root, lead_field_names[field]);
+
+		recognize_field(usual, RelationGetDescr(rel), field);
+		if (same_names(columns, usual, field) || (value != NULL && missing_column(rel, value) != NULL))
+			columns->n[field] = 0;
+	}
+	return lead_columns_to_jsonb(columns);
+}
+
+char *
+lead_columns_words(const LeadColumns *columns)
+{
+	StringInfoData words;
+
+	initStringInfo(&words);
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		for (int i = 0; i < columns->n[field]; i++)
+			appendStringInfo(&words, i > 0 ? " or %s" : words.len > 0 ? ", %s = %s" : "%s = %s",
+							 i > 0 ? columns->names[field][i] : lead_field_names[field], columns->names[field][i]);
+	}
+	return words.data;
+}
+
+bool
+lead_column_is_usual(LeadField field, const char *plain)
+{
+	for (int u = 0; u < USUAL_NAMES_MAX && usual_names[field][u] != NULL; u++)
+	{
+		if (strcmp(plain, usual_names[field][u]) == 0)
+			return true;
+	}
+	return false;
 }
 
 Jsonb *

@@ -21,6 +21,7 @@ ALTER TABLE crm_lead_sources
     ADD COLUMN id_type text,
     ADD COLUMN retired boolean NOT NULL DEFAULT false,
     ADD COLUMN attached_as text,
+    ADD COLUMN named jsonb,
     DROP CONSTRAINT crm_lead_sources_relation_key;
 CREATE UNIQUE INDEX crm_lead_sources_relation ON crm_lead_sources (relation) WHERE NOT retired;
 
@@ -108,6 +109,8 @@ COMMENT ON FUNCTION echosync_discard_failed(uuid, text[]) IS 'Forgets dead lette
 -- The name that an attached table had shows that another one has taken its place.
 UPDATE crm_lead_sources s SET attached_as = format('%I.%I', n.nspname, c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = s.relation;
+COMMENT ON COLUMN crm_lead_sources.named IS 'The keys of the mapping that somebody named, and did not leave to be recognised: they hold when the table is attached anew, unless they are named again. Null: attached by 1.0, and what would not be recognised counts as named.';
+SELECT pg_catalog.pg_extension_config_dump('crm_lead_sources', 'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
 COMMENT ON COLUMN crm_lead_sources.attached_as IS 'Name of the table when it was attached: shows that another table has taken its place.';
 CREATE FUNCTION echosync_name_source() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -150,6 +153,13 @@ $$;
 COMMENT ON FUNCTION echosync_disconnect(uuid) IS 'Destroys the credential; the worker then cancels what is queued. Keeps the log. What is in flight finishes within the request timeout and is logged.';
 
 COMMENT ON VIEW echosync_workers IS 'The processes that drain the queues. state: starting, idle, draining, disabled (echosync.enabled is off), no_key, wrong_key, copy (see echosync_adopt), other_version, unknown (the extension''s tables could not be looked at).';
+
+CREATE FUNCTION echosync_describe_leads(leads regclass, mapping jsonb, OUT columns text, OUT overlooked text, OUT hint text)
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_describe_leads(regclass, jsonb) IS 'Which columns of a table are which fields of a lead, which are not read and may have to be, and what to type if all of those that look like an opt-out are. Internal.';
+
+COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it the worker cancels.';
 
 -- One attached table.  What is wrong first counts, in the order in which it is to be mended.
 CREATE FUNCTION echosync_examine_leads(source crm_lead_sources, OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)
@@ -404,6 +414,10 @@ BEGIN
             hint := CASE SQLSTATE WHEN '55P03' THEN 'Somebody holds a lock on it: SELECT pg_blocking_pids(pid), query FROM pg_stat_activity; then look again' END;
             RETURN NEXT;
         END;
+        SELECT d.* INTO one FROM @extschema@.echosync_describe_leads(source.relation, source.mapping) d;
+        check_name := 'columns ' || source.relation::text; ok := true;
+        detail := one.columns || coalesce('; not read: ' || one.overlooked, ''); hint := one.hint;
+        RETURN NEXT;
     END LOOP;
     FOR one IN
         SELECT t.relation, s.mapping
@@ -624,6 +638,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION echosync_name_source(), echosync_forget_integration(uuid), echosync_examine_leads(crm_lead_sources), echosync_examine(text), echosync_note_gap(uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION echosync_name_source(), echosync_forget_integration(uuid), echosync_examine_leads(crm_lead_sources), echosync_examine(text), echosync_note_gap(uuid),
+    echosync_describe_leads(regclass, jsonb) FROM PUBLIC;
 
 SELECT @extschema@.echosync_wake();

@@ -13,7 +13,12 @@ COMMENT ON FUNCTION echosync_attach_leads(regclass, jsonb) IS 'Makes a table''s 
 CREATE FUNCTION echosync_detach_leads(leads regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT
     AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it is cancelled.';
+COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it the worker cancels.';
+
+CREATE FUNCTION echosync_describe_leads(leads regclass, mapping jsonb, OUT columns text, OUT overlooked text, OUT hint text)
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION echosync_describe_leads(regclass, jsonb) IS 'Which columns of a table are which fields of a lead, which are not read and may have to be, and what to type if all of those that look like an opt-out are. Internal.';
 
 CREATE FUNCTION echosync_name_source() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

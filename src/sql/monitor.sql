@@ -319,6 +319,10 @@ BEGIN
             hint := CASE SQLSTATE WHEN '55P03' THEN 'Somebody holds a lock on it: SELECT pg_blocking_pids(pid), query FROM pg_stat_activity; then look again' END;
             RETURN NEXT;
         END;
+        SELECT d.* INTO one FROM @extschema@.echosync_describe_leads(source.relation, source.mapping) d;
+        check_name := 'columns ' || source.relation::text; ok := true;
+        detail := one.columns || coalesce('; not read: ' || one.overlooked, ''); hint := one.hint;
+        RETURN NEXT;
     END LOOP;
     FOR one IN
         SELECT t.relation, s.mapping

@@ -59,7 +59,8 @@ CREATE TABLE crm_lead_sources (
     attached_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     id_type text,
     retired boolean NOT NULL DEFAULT false,
-    attached_as text
+    attached_as text,
+    named jsonb
 );
 CREATE UNIQUE INDEX crm_lead_sources_relation ON crm_lead_sources (relation) WHERE NOT retired;
 COMMENT ON TABLE crm_lead_sources IS 'The application''s tables of leads, put here by echosync_attach_leads().';
@@ -67,6 +68,7 @@ COMMENT ON COLUMN crm_lead_sources.attached IS 'False after echosync_detach_lead
 COMMENT ON COLUMN crm_lead_sources.id_type IS 'Type of the id column when the table was attached, all integers being one; several, if it was attached anew with another. Ids written down with another type may have other texts. Null: by 1.0, which wrote boolean and inet in two ways, or with a type of the application that 1.0 had attached.';
 COMMENT ON COLUMN crm_lead_sources.retired IS 'The table was attached anew with another id column, which is a source of its own. What waits of this one still goes, by its former id.';
 COMMENT ON COLUMN crm_lead_sources.attached_as IS 'Name of the table when it was attached: shows that another table has taken its place.';
+COMMENT ON COLUMN crm_lead_sources.named IS 'The keys of the mapping that somebody named, and did not leave to be recognised: they hold when the table is attached anew, unless they are named again. Null: attached by 1.0, and what would not be recognised counts as named.';
 COMMENT ON COLUMN crm_lead_sources.mapping IS 'Lead field to column name; do_not_contact may list several columns.';
 
 -- A value stands for itself and the 99 ids below it: QUEUE_ID_BLOCK in db/queue_insert.c.
@@ -259,7 +261,7 @@ COMMENT ON COLUMN crm_instance.key_check IS 'A known text, sealed: shows at star
 SELECT pg_catalog.pg_extension_config_dump('crm_integrations', '');
 SELECT pg_catalog.pg_extension_config_dump('crm_credentials', '');
 SELECT pg_catalog.pg_extension_config_dump('crm_disconnected', '');
-SELECT pg_catalog.pg_extension_config_dump('crm_lead_sources', '');
+SELECT pg_catalog.pg_extension_config_dump('crm_lead_sources', 'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c)');
 SELECT pg_catalog.pg_extension_config_dump('crm_lead_sources_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('crm_sync_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('crm_sync_queue_id_seq', '');

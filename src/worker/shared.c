@@ -27,13 +27,13 @@
 #include "worker/wait_event.h"
 
 const WorkerStateWords worker_states[] = {
-	[WORKER_STATE_NONE] = {"none"},
+	[WORKER_STATE_NONE] = {"none", NULL, NULL},
 	[WORKER_STATE_STARTING] = {
 		"starting", "the worker is starting",
 		"Try again in a moment."
 	},
-	[WORKER_STATE_IDLE] = {"idle"},
-	[WORKER_STATE_DRAINING] = {"draining"},
+	[WORKER_STATE_IDLE] = {"idle", NULL, NULL},
+	[WORKER_STATE_DRAINING] = {"draining", NULL, NULL},
 	[WORKER_STATE_DISABLED] = {
 		"disabled", "disabled by echosync.enabled",
 		"ALTER SYSTEM SET echosync.enabled = on; then SELECT pg_reload_conf();"

@@ -153,7 +153,7 @@ SELECT is(string_agg(c.relname, ', ' ORDER BY c.relname), 'crm_sync_claims, crm_
   FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'echosync'
  WHERE c.relkind IN ('r', 'S') AND NOT c.oid = ANY (e.extconfig);
-SELECT is(array_to_string(extcondition, ''), '', 'and nothing of what it takes') FROM pg_extension WHERE extname = 'echosync';
+SELECT is(array_to_string(extcondition, ''), 'WHERE relation IN (SELECT c.oid FROM pg_catalog.pg_class c)', 'and nothing of what it takes, but for tables that are gone') FROM pg_extension WHERE extname = 'echosync';
 
 -- ---------------------------------------------------------------------------
 -- Settings

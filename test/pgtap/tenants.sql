@@ -132,6 +132,7 @@ INSERT INTO public.matrix VALUES
     ('echosync_installation()', 'internal', 'sync.echosync_installation()', 'ok'),
     ('echosync_reach()', 'internal', 'sync.echosync_reach()', 'ok'),
     ('echosync_set_status(uuid,text,text)', 'internal', 'sync.echosync_set_status(%1$L, ''active'', NULL)', 'ok'),
+    ('echosync_describe_leads(regclass,jsonb)', 'internal', 'sync.echosync_describe_leads(''pg_class'', ''{}'')', 'ok'),
     ('echosync_note_gap(uuid)', 'internal', 'sync.echosync_note_gap(%1$L)', 'ok'),
     ('echosync_forget_integration(uuid)', 'internal', 'sync.echosync_forget_integration(%1$L)', 'ok'),
     ('echosync_examine(text)', 'internal', 'sync.echosync_examine(''owner'')', 'ok'),

@@ -1,0 +1,177 @@
+/*
+ * attach_notice.c
+ *		What whoever attaches a table is told of it, and echosync_describe_leads(),
+ *		by which the doctor says the same.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "api/attach_notice.h"
+#include "crm/json.h"
+#include "db/lead_overlooked.h"
+
+PG_FUNCTION_INFO_V1(echosync_describe_leads);
+
+/* The keys of an object that another one has not, with commas; NULL: none. */
+static char *
+key_names(Jsonb *object, Jsonb *without)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (json_get(&object->root, lead_field_names[field]) != NULL &&
+			json_get(&without->root, lead_field_names[field]) == NULL)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", lead_field_names[field]);
+	}
+	return names.len > 0 ? names.data : NULL;
+}
+
+static void
+tell_columns(const char *table, const LeadColumns *columns, Jsonb *named, Jsonb *mapping)
+{
+	char	   *keys = key_names(named, mapping);
+
+	ereport(NOTICE,
+			(errmsg("leads of %s: %s", table, lead_columns_words(columns)),
+			 keys != NULL ? errdetail("As named when it was attached before: %s.", keys) : 0,
+			 keys != NULL ? errhint("Name a key in the mapping to change it; null is for no column.") : 0));
+}
+
+/* A call that would have all opt-outs read. */
+static char *
+opt_outs_call(Relation rel, const LeadColumns *columns)
+{
+	List	   *names = lead_overlooked_opt_outs(rel, columns);
+	StringInfoData mapping;
+	ListCell   *lc;
+
+	if (names == NIL)
+		return NULL;
+	initStringInfo(&mapping);
+	json_object_start(&mapping);
+	json_key(&mapping, lead_field_names[LEAD_FIELD_DO_NOT_CONTACT]);
+	json_array_start(&mapping);
+	foreach(lc, names)
+		json_string(&mapping, lfirst(lc));
+	json_array_end(&mapping);
+	json_object_end(&mapping);
+	return psprintf("SELECT echosync_attach_leads(%s, %s);",
+					quote_literal_cstr(lead_table_name(RelationGetRelid(rel))), quote_literal_cstr(mapping.data));
+}
+
+static void
+tell_overlooked(Relation rel, const char *table, const LeadColumns *columns)
+{
+	char	   *words = lead_overlooked_words(rel, columns);
+	char	   *call = opt_outs_call(rel, columns);
+
+	if (words == NULL)
+		return;
+	ereport(NOTICE,
+			(errmsg("columns of %s that are not read: %s", table, words),
+			 call != NULL ? errhint("If all of these say who must not be contacted: %s", call) :
+			 errhint("Name in the mapping what is to be read.")));
+}
+
+static void
+tell_what_is_missing(const LeadColumns *columns, const char *table)
+{
+	if (columns->n[LEAD_FIELD_RISK_SCORE] == 0)
+		ereport(NOTICE,
+				(errmsg("no column of %s is recognized as risk_score", table),
+				 errdetail("Its leads count as unscored: they are sent only where sync_unscored is set or max_risk_score is null.")));
+	if (columns->n[LEAD_FIELD_DO_NOT_CONTACT] == 0)
+		ereport(NOTICE,
+				(errmsg("no column of %s is recognized as do_not_contact", table),
+				 errdetail("No opt-out is looked at.")));
+}
+
+/* Does an index serve to find a lead: by its id, or its user and its id? */
+static bool
+has_lead_index(Relation rel, const LeadColumns *columns)
+{
+	AttrNumber	id = get_attnum(RelationGetRelid(rel), columns->names[LEAD_FIELD_ID][0]);
+	AttrNumber	user = get_attnum(RelationGetRelid(rel), columns->names[LEAD_FIELD_USER_ID][0]);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		found |= form->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+			(form->indkey.values[0] == id ||
+			 (form->indnkeyatts > 1 && form->indkey.values[0] == user && form->indkey.values[1] == id));
+		index_close(index, NoLock);
+	}
+	return found;
+}
+
+static void
+tell_about_table(Relation rel, const char *table, const LeadColumns *columns)
+{
+	const char *id = quote_identifier(columns->names[LEAD_FIELD_ID][0]);
+
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		ereport(NOTICE,
+				(errmsg("%s is unlogged", table),
+				 errdetail("After a crash of the server it is empty: leads of it that wait count as deleted."),
+				 errhint("ALTER TABLE %s SET LOGGED;", table)));
+	if (!has_lead_index(rel, columns))
+		ereport(NOTICE,
+				(errmsg("no index of %s begins with %s", table, id),
+				 errdetail("Each time leads are sent the whole table is read."),
+				 errhint("CREATE INDEX ON %s (%s);", table, id)));
+}
+
+void
+attach_notice(Relation rel, const LeadColumns *columns, Jsonb *named, Jsonb *mapping)
+{
+	char	   *table = lead_table_name(RelationGetRelid(rel));
+
+	tell_columns(table, columns, named, mapping);
+	tell_what_is_missing(columns, table);
+	tell_overlooked(rel, table, columns);
+	tell_about_table(rel, table, columns);
+}
+
+Datum
+echosync_describe_leads(PG_FUNCTION_ARGS)
+{
+	LeadColumns *columns = lead_columns_from_jsonb(PG_GETARG_JSONB_P(1));
+	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false, true, true};
+	char	   *words = NULL;
+	char	   *call = NULL;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = CStringGetTextDatum(lead_columns_words(columns));
+	if (rel != NULL)
+	{
+		words = lead_overlooked_words(rel, columns);
+		call = opt_outs_call(rel, columns);
+		relation_close(rel, AccessShareLock);
+	}
+	nulls[1] = words == NULL;
+	nulls[2] = call == NULL;
+	values[1] = words != NULL ? CStringGetTextDatum(words) : (Datum) 0;
+	values[2] = call != NULL ? CStringGetTextDatum(call) : (Datum) 0;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
