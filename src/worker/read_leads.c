@@ -23,6 +23,9 @@
 
 #define READ_BUSY_MS 500
 #define READ_RETRY_MS 10000
+#define PACES 64
+#define PACE_FROM_US 100000
+#define PACE_SHARE 3			/* times as long as a reading took it rests */
 #define RENEW_MAX_ENTRIES 10000
 #define LEAD_STATEMENTS 16		/* plans that are kept */
 
@@ -344,16 +347,74 @@ read_jobs(int source_id, List *jobs, bool resolves, TimestampTz deadline)
 		settle_batch(&batch, ok);
 }
 
+/* A table that takes long to read: not again before. */
+typedef struct Pace
+{
+	int			source_id;
+	TimestampTz until;
+} Pace;
+
+static Pace paces[PACES];
+
+static TimestampTz
+paced_until(int source_id)
+{
+	const Pace *pace = &paces[source_id % PACES];
+
+	return pace->source_id == source_id ? clock_plausible(pace->until, PACE_SHARE * 2 * READ_TIMEOUT_MS) : 0;
+}
+
+/* Its leads come together, then, and the others have the worker for the rest of the time. */
+static void
+set_pace(int source_id, TimestampTz begun_at)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Pace		pace = {source_id, now + PACE_SHARE * (now - begun_at)};
+
+	if (now - begun_at > PACE_FROM_US)
+		paces[source_id % PACES] = pace;
+}
+
+/*
+ * Put off until then.  Not those that are read once more before their next request:
+ * they would begin anew, and come here again.
+ */
+static List *
+put_off(List *jobs, bool resolves, TimestampTz until)
+{
+	List	   *left = NIL;
+	ListCell   *lc;
+
+	foreach(lc, jobs)
+	{
+		Job		   *job = lfirst(lc);
+
+		if (resolves)
+			job->unsure_ms = Max(job->unsure_ms, (int) ((until - worker->now) / 1000) + 1);
+		else if (job->state == JOB_STATE_CHECK)
+			left = lappend(left, job);
+		else
+			job_hold(job, until);
+	}
+	return left;
+}
+
 static void
 read_batch(List *jobs, int source_id, bool resolves)
 {
 	TimestampTz shunned = read_guard_shunned_until(source_id);
+	TimestampTz begun_at = GetCurrentTimestamp();
 	ListCell   *lc;
 
+	if (shunned <= worker->now && paced_until(source_id) > worker->now)
+		jobs = put_off(jobs, resolves, paced_until(source_id));
+	if (jobs == NIL)
+		return;
 	if (shunned <= worker->now)
 	{
-		read_jobs(source_id, jobs, resolves,
-				  TimestampTzPlusMilliseconds(GetCurrentTimestamp(), READ_TIMEOUT_MS));
+		read_jobs(source_id, jobs, resolves, TimestampTzPlusMilliseconds(begun_at, READ_TIMEOUT_MS));
+		if (!resolves)			/* those that it has are read at once */
+			set_pace(source_id, begun_at);
 		return;
 	}
 	foreach(lc, jobs)

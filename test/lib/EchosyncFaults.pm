@@ -43,7 +43,7 @@ sub beside
 
 	$self->{n_besides}++;
 	return bless { %$self, node => $node, fakes_pipe => undef, n_users => 100 * $self->{n_besides},
-		n_leads => 10_000 * $self->{n_besides}, n_bulk => 1_000_000 * $self->{n_besides}, %more }, ref $self;
+		n_leads => 10_000 * $self->{n_besides}, n_bulk => 500_000 * $self->{n_besides}, %more }, ref $self;
 }
 
 # The same server, another database.

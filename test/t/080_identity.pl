@@ -369,6 +369,32 @@ $t->behaviour('a table without an index on its ids is read once for leads that g
 	is($copied->(), $before, 'nor copied, to be looked through for each');
 });
 
+$t->behaviour('a table that takes long to read has no more than its share of the worker, and its leads go', sub {
+	my $user = $t->user(lofty => 1);
+	my $other = $t->user(lofty => 1);
+	my $table = table('slow', 'int');
+
+	# Reading one row takes 0.8 s.
+	app(q{CREATE TYPE slow_note AS ENUM ('x');
+		CREATE FUNCTION slow_json(slow_note) RETURNS json LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.8); RETURN to_json('slow'::text); END$$;
+		CREATE CAST (slow_note AS json) WITH FUNCTION slow_json(slow_note);}
+		  . "ALTER TABLE $table ADD notes slow_note; SELECT echosync_attach_leads('$table')");
+	my @phones = map { $t->new_phone } 1 .. 3;
+	app("INSERT INTO $table (id, user_id, first_name, phone, notes) VALUES ($_, '$user->{id}', 'Slow', '$phones[$_ - 1]', 'x')") for 1 .. 3;
+	my $began = time;
+	my $n = 0;
+
+	while (scalar(my @there = $t->records($user, 'lofty')) < 3)
+	{
+		die 'its leads do not go' if time - $began > 50;
+		$t->lead($other);
+		$t->drain($other);
+		$n++;
+	}
+	cmp_ok($n, '>', 3, 'others are sent all the while');
+	app("DROP TABLE $table");
+});
+
 # ------------------------------------------------------------------------
 # A webhook's lead, and the table that may have it
 # ------------------------------------------------------------------------
