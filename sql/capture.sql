@@ -431,14 +431,26 @@ ALTER TABLE moving ALTER phone TYPE bigint USING phone::bigint;
 SELECT echosync_attach_leads('moving', '{"risk_score": "score"}');
 UPDATE moving SET phone = phone + 1, score = 5 WHERE id = 4;
 SELECT * FROM taken();
--- Without the id or the user nothing could be queued: the statement fails and
--- says what to do, rather than lose leads.
+-- Without the id or the user nothing can be queued: the statement goes on, and the
+-- session is told once what to do.
+SET client_min_messages = warning;
 ALTER TABLE moving RENAME id TO nr;
 INSERT INTO moving VALUES (5, 'ann', 8015550101, 5, 1);
+UPDATE moving SET phone = phone + 1;
+ALTER TABLE moving ADD other int;
+DELETE FROM moving WHERE nr = 5;
+ALTER TABLE moving DROP other;
+SELECT * FROM taken();
+SET client_min_messages = error;
 SELECT echosync_attach_leads('moving', '{"risk_score": "score", "id": "nr"}');
 INSERT INTO moving VALUES (5, 'ann', 8015550101, 5, 1);
 SELECT * FROM taken();
 SET client_min_messages = warning;
+ALTER TABLE moving RENAME user_id TO agent;
+INSERT INTO moving VALUES (6, 'ann', 8015550101, 5, 1), (7, 'ann', 8015550101, 5, 1);
+ALTER TABLE moving RENAME agent TO user_id;
+INSERT INTO moving VALUES (8, 'ann', 8015550101, 5, 1);
+SELECT * FROM taken();
 -- ALTER TABLE that rewrites the table is no change of a lead.
 ALTER TABLE moving ADD extra int DEFAULT (random() * 100)::int;
 VACUUM FULL moving;
@@ -509,8 +521,9 @@ SELECT * FROM taken();
 INSERT INTO leads (id, user_id, phone, risk_score) VALUES (714, repeat('x', 10000), '8015550714', 5);
 SELECT * FROM taken();
 
--- The id of a lead that no index would take, and the longest that is taken.
--- Nobody hears of it who has no connection; nor does a DELETE.
+-- The id of a lead that no index would take, and the longest that is taken: the
+-- statement goes on, and the log has the id's beginning.  Nobody hears of it who
+-- has no connection; nor of a DELETE.
 CREATE TABLE long_ids (id text PRIMARY KEY, user_id text, phone text, risk_score int, do_not_contact boolean);
 SELECT echosync_attach_leads('long_ids');
 INSERT INTO long_ids VALUES (repeat('i', 1024), 'bob', '8015550715', 5), (repeat('n', 1025), 'nobody', '8015550716', 5);
@@ -521,7 +534,8 @@ INSERT INTO long_ids VALUES (repeat('i', 2600), 'bob', '8015550719', 50);
 UPDATE long_ids SET user_id = 'bob' WHERE user_id = 'nobody';
 DELETE FROM long_ids WHERE user_id = 'nobody';
 SELECT count(*) FROM long_ids;
-SELECT count(*) FROM crm_sync_logs WHERE octet_length(lead_id) > 1024;
+SELECT crm_type, lead_id IN (repeat('i', 1024), repeat('é', 512), repeat('n', 1024)) AS named, action, status, reason, count(*)
+  FROM crm_sync_logs GROUP BY 1, 2, 3, 4, 5 ORDER BY 1;
 SET echosync.capture = off;
 INSERT INTO long_ids VALUES (repeat('j', 2000), 'bob', '8015550720', 5);
 RESET echosync.capture;
@@ -591,7 +605,13 @@ CREATE TRIGGER t BEFORE INSERT ON own FOR EACH ROW EXECUTE FUNCTION echosync_cap
 INSERT INTO own VALUES (1);
 DROP TRIGGER t ON own;
 CREATE TRIGGER t AFTER INSERT ON own FOR EACH ROW EXECUTE FUNCTION echosync_capture();
-INSERT INTO own VALUES (1);
+INSERT INTO own VALUES (1), (2);
+-- ... beside that of an attached table, before and after it.
+CREATE TRIGGER a AFTER INSERT ON leads FOR EACH ROW EXECUTE FUNCTION echosync_capture('none', 'such');
+CREATE TRIGGER z AFTER INSERT ON leads FOR EACH ROW EXECUTE FUNCTION echosync_capture('99999999999');
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (901, 'bob', '8015550901', 5), (902, 'bob', '8015550902', 5);
+INSERT INTO leads (id, user_id, phone, risk_score) VALUES (903, 'bob', '8015550903', 5);
+SELECT * FROM taken();
 DROP TABLE own;
 
 DROP TABLE leads, leads2;

@@ -279,7 +279,7 @@ DELETE FROM moving WHERE id = 71;
 SELECT * FROM taken();
 DROP TABLE moving;
 DELETE FROM crm_integrations WHERE user_id = 'dan';
--- An id that is too long, into a leaf and by a move: refused, at the latest by the commit.
+-- An id that is too long, into a leaf and by a move: it is in the log.
 CREATE TABLE long_ids (id text, user_id text, phone text, risk_score int, do_not_contact boolean, box int) PARTITION BY LIST (box);
 CREATE TABLE long_ids_1 PARTITION OF long_ids FOR VALUES IN (1);
 CREATE TABLE long_ids_2 PARTITION OF long_ids FOR VALUES IN (2);
@@ -295,6 +295,7 @@ UPDATE long_ids SET box = 2;
 DELETE FROM long_ids WHERE id LIKE 'i%';
 DELETE FROM long_ids_1;
 SELECT count(*) FROM long_ids;
+UPDATE crm_sync_logs SET lead_id = left(lead_id, 3) || '... of ' || length(lead_id) WHERE length(lead_id) > 100;
 SELECT * FROM taken();
 DROP TABLE long_ids;
 DELETE FROM crm_integrations WHERE user_id = 'lou';

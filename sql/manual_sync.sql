@@ -56,7 +56,7 @@ SELECT * FROM taken();
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty', ARRAY['2', '3']);
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty', ARRAY['2', '3']);
 SELECT * FROM taken();
--- An id longer than any that is taken: skipped where it is among all, an error where it is asked for.
+-- An id longer than any that is taken: in the log where it is among all, an error where it is asked for.
 RESET echosync.user_id;
 CREATE TABLE long_ids (id text, user_id text, phone text, risk_score numeric, do_not_contact boolean);
 SET echosync.capture = off;
@@ -65,6 +65,7 @@ RESET echosync.capture;
 SELECT echosync_attach_leads('long_ids');
 SET echosync.user_id = 'ann';
 SELECT queued, skipped FROM echosync_manual_sync(:'lofty');
+UPDATE crm_sync_logs SET lead_id = left(lead_id, 3) || '... of ' || length(lead_id) WHERE length(lead_id) > 100;
 SELECT * FROM taken();
 SELECT echosync_manual_sync(:'lofty', ARRAY['short', repeat('i', 1025)]);
 SELECT echosync_manual_sync(:'lofty', ARRAY[repeat('nobody', 1000)]);

@@ -177,24 +177,43 @@ note_row(void *arg)
 		note_lead(row, trigdata->tg_trigslot, TRIGGER_FIRED_BY_DELETE(trigdata->tg_event));
 }
 
+/* Returns the SQLSTATE if it failed, else 0. */
+static int
+try_row(CapturedRow *row)
+{
+	int			in_work = rows_in_work;
+	int			code = run_in_subtransaction(note_row, row, false);
+
+	rows_in_work = in_work;
+	return code;
+}
+
 /*
  * A value that cannot be read (json with an escape that is no character, a cast
  * that fails) is not for the application's statement to fail of: the lead is
  * queued without the rule being asked, and the worker says what is wrong with it.
+ * Where its id or user is such a value, only a warning can.
  */
 static void
 note_row_of(CapturedRow *row)
 {
-	int			in_work = rows_in_work;
+	int			code;
 
-	if (!row->entry->sure)
+	if (row->entry->sure)
 	{
-		if (run_in_subtransaction(note_row, row, false) == 0)
-			return;
-		row->sure = false;
-		rows_in_work = in_work;
+		note_row(row);
+		return;
 	}
-	note_row(row);
+	if (try_row(row) == 0)
+		return;
+	row->sure = false;
+	code = try_row(row);
+	if (code != 0)
+		ereport(WARNING,
+				(errcode(code),
+				 errmsg("a lead of \"%s\" was not captured: its row could not be read",
+						RelationGetRelationName(row->trigdata->tg_relation)),
+				 errdetail("SQLSTATE %s.", unpack_sql_state(code))));
 }
 
 /*
@@ -218,7 +237,8 @@ find_relation(TriggerData *trigdata, CaptureCall *call)
 {
 	CaptureRelation *entry = call->entry;
 
-	if (entry == NULL || !entry->valid || entry->relid != RelationGetRelid(trigdata->tg_relation))
+	if (entry == NULL || !entry->valid || entry->relid != RelationGetRelid(trigdata->tg_relation) ||
+		entry->trigger != trigdata->tg_trigger->tgoid)
 		entry = call->entry = capture_relation(trigdata->tg_relation, trigdata->tg_trigger, rows_in_work == 0);
 	return entry;
 }

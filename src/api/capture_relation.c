@@ -10,6 +10,7 @@
 
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
+#include "common/string.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -248,28 +249,44 @@ add_column(CaptureRelation *entry, LeadField field, AttrNumber attnum, Oid type_
 	entry->sure &= type->sure || !(key || capture_field_of_rule(field));
 }
 
-static void
-check_columns(CaptureRelation *entry, Relation rel, bool gone)
+static bool
+is_news(CaptureRelation *entry, uint8 what)
 {
-	int			n_ids,
-				n_users;
+	bool		news = (entry->told & what) == 0;
 
-	(void) capture_columns(entry, LEAD_FIELD_ID, &n_ids);
-	(void) capture_columns(entry, LEAD_FIELD_USER_ID, &n_users);
-	if (n_ids == 0 || n_users == 0)
-		ereport(ERROR,
+	entry->told |= what;
+	return news;
+}
+
+/*
+ * Without its id or its user a row is no lead.  That is not for the statement
+ * to fail of: what has changed can be asked for when the table is attached anew.
+ */
+static bool
+has_key(CaptureRelation *entry, Relation rel, LeadField field)
+{
+	int			n;
+
+	(void) capture_columns(entry, field, &n);
+	if (n == 0 && is_news(entry, TOLD_NO_KEY))
+		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("the lead's id or user column of \"%s\" no longer exists",
-						RelationGetRelationName(rel)),
-				 errhint("Call echosync_attach_leads() again with the table's present columns, or echosync_detach_leads().")));
-	if (gone && !entry->told)
+				 errmsg("leads of \"%s\" are not captured: the column that was their %s is gone, or generated and not stored",
+						RelationGetRelationName(rel), lead_field_names[field]),
+				 errhint("Call echosync_attach_leads() again with the table's present columns, and echosync_manual_sync() for what has changed meanwhile; or echosync_detach_leads().")));
+	return n > 0;
+}
+
+static void
+tell_gone(CaptureRelation *entry, Relation rel)
+{
+	if (is_news(entry, TOLD_COLUMN_GONE))
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("a column of \"%s\" that echosync reads no longer exists",
 						RelationGetRelationName(rel)),
 				 errdetail("Leads are queued and held back."),
 				 errhint("Call echosync_attach_leads() again with the table's present columns.")));
-	entry->told = gone;
 }
 
 static void
@@ -291,7 +308,11 @@ resolve_columns(CaptureRelation *entry, Relation rel, const LeadColumns *columns
 				entry->blind = true;
 		}
 	}
-	check_columns(entry, rel, gone);
+	entry->captured = has_key(entry, rel, LEAD_FIELD_ID) && has_key(entry, rel, LEAD_FIELD_USER_ID);
+	if (entry->captured && gone)
+		tell_gone(entry, rel);
+	else if (entry->captured)
+		entry->told &= TOLD_STRANGER;
 }
 
 /* Restored alone, taken over from a copy, attached by hand: nobody would miss the leads. */
@@ -300,14 +321,13 @@ tell_stranger(CaptureRelation *entry, Relation rel, const Trigger *trigger)
 {
 	const char *name = lead_table_name(RelationGetRelid(rel));
 
-	if (!entry->told)
+	if (is_news(entry, TOLD_STRANGER))
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("trigger \"%s\" captures no leads of \"%s\"", trigger->tgname, RelationGetRelationName(rel)),
 				 errdetail("It was made for another table, or for one that is not attached any more."),
-				 errhint("Call echosync_attach_leads('%s') for its leads to be sent, or DROP TRIGGER %s ON %s.",
-						 name, quote_identifier(trigger->tgname), name)));
-	entry->told = true;
+				 errhint("Call echosync_attach_leads(%s) for its leads to be sent, or DROP TRIGGER %s ON %s.",
+						 quote_literal_cstr(name), quote_identifier(trigger->tgname), name)));
 }
 
 static void
@@ -315,19 +335,16 @@ look_up(CaptureRelation *entry, Relation rel, const Trigger *trigger)
 {
 	LeadColumns *columns;
 
-	if (trigger->tgnargs != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" was not made by echosync_attach_leads()", trigger->tgname)));
-	entry->source_id = pg_strtoint32(trigger->tgargs[0]);
+	entry->source_id = trigger->tgnargs == 1 ? strtoint(trigger->tgargs[0], NULL, 10) : 0;
 	columns = load_mapping(entry->source_id, entry->relid, &entry->source);
-	entry->captured = columns != NULL;
 	if (columns == NULL)
 	{
 		tell_stranger(entry, rel, trigger);
 		return;
 	}
 	resolve_columns(entry, rel, columns);
+	if (!entry->captured)
+		return;
 	lead_key_init(&entry->user, columns, entry->relid, LEAD_FIELD_USER_ID);
 	entry->user.column = NULL;	/* it goes with the mapping */
 }
@@ -351,19 +368,27 @@ forget_invalid(void)
 CaptureRelation *
 capture_relation(Relation rel, const Trigger *trigger, bool idle)
 {
-	CaptureRelation found = {.relid = RelationGetRelid(rel)};
+	static CaptureRelation nobodys = {0};
+	CaptureRelation found = {.relid = RelationGetRelid(rel), .trigger = trigger->tgoid};
 	CaptureRelation *entry;
 	uint64		changes;
 
 	if (relations == NULL)
 		make_tables();
 	entry = hash_search(relations, &found.relid, HASH_FIND, NULL);
-	if (entry != NULL && entry->valid)
+	if (entry != NULL && entry->valid && entry->trigger == found.trigger)
 		return entry;
-	found.told = entry != NULL && entry->told;
+	found.told = entry != NULL ? entry->told : 0;
 	changes = n_changes;
 	look_up(&found, rel, trigger);
 	found.valid = changes == n_changes;
+	if (!found.captured && entry != NULL && entry->captured && entry->trigger != found.trigger &&
+		(entry->valid || !idle))
+	{
+		/* A stranger beside the table's own trigger, whose row may be being read. */
+		entry->told = found.told;
+		return &nobodys;
+	}
 	if (entry == NULL && idle && some_invalid)
 		forget_invalid();
 	entry = hash_search(relations, &found.relid, HASH_ENTER, NULL);

@@ -41,17 +41,24 @@ typedef struct CaptureColumn
 	CaptureType *type;
 } CaptureColumn;
 
+/* What a session has been warned of: once is enough. */
+#define TOLD_STRANGER 0x01
+#define TOLD_NO_KEY 0x02
+#define TOLD_COLUMN_GONE 0x04
+
 typedef struct CaptureRelation
 {
 	Oid			relid;			/* hash key */
 	bool		valid;
-	bool		captured;		/* false: our trigger is not here by right */
-	bool		told;			/* somebody has been warned of this relation */
+	bool		captured;		/* false: our trigger is not here by right, or
+								 * nothing says which lead a row is, or whose */
 	bool		blind;			/* a mapped column cannot be read here: leave rules
 								 * and changes to the worker */
 	bool		structured;		/* a column of the rule is */
 	bool		styled;			/* id or user is of such a type */
 	bool		sure;			/* reading a row cannot fail */
+	uint8		told;
+	Oid			trigger;		/* that it was looked up for */
 	int			source_id;
 	Oid			source;			/* the attached table: this one or an ancestor */
 	LeadKey		user;			/* says whose a row is */
@@ -78,7 +85,7 @@ capture_columns(CaptureRelation *entry, LeadField field, int *n)
 
 /*
  * What is known of the relation that the trigger has fired on.  Good for as long
- * as its valid and relid say so; what a row being read uses stays in place when
+ * as its valid, relid and trigger say so; what a row being read uses stays in place when
  * it is looked up anew.  idle: no row is being read, and what is known of
  * relations that may be gone can be forgotten.
  */

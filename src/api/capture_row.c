@@ -49,10 +49,14 @@ capture_row_id(CaptureRelation *entry, TupleTableSlot *slot)
 	return field_text(entry, slot, LEAD_FIELD_ID);
 }
 
+/* NULL where a cast's own writes had the relation looked up, and it is no source any more. */
 static CaptureColumn *
 user_column(CaptureRelation *entry)
 {
-	return &entry->columns[entry->first[LEAD_FIELD_USER_ID]];
+	int			n;
+	CaptureColumn *columns = capture_columns(entry, LEAD_FIELD_USER_ID, &n);
+
+	return n > 0 ? columns : NULL;
 }
 
 bool
@@ -88,11 +92,14 @@ static char *
 user_text(CaptureRelation *entry, TupleTableSlot *slot, bool remember)
 {
 	CaptureColumn *column = user_column(entry);
-	CaptureType *type = column->type;
+	CaptureType *type;
 	MemoryContext caller;
 	Datum		value;
 	bool		isnull;
 
+	if (column == NULL)
+		return NULL;
+	type = column->type;
 	if (!type->plain || !remember)
 		return column_text(column, slot);
 	value = slot_getattr(slot, column->attnum, &isnull);

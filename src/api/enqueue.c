@@ -40,16 +40,12 @@ static const Oid queue_columns[] = QUEUE_COLUMNS;
 static const Oid refused_columns[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 TEXTOID};
 
-bool
+static bool
 lead_id_fits(const char *lead_id)
 {
 	return strlen(lead_id) <= LEAD_ID_MAX;
 }
 
-/*
- * An error and no refusal: a row that can never be sent nor logged is a
- * mistake in the application's table, and whoever writes it is there to hear.
- */
 void
 lead_id_require(const char *lead_id)
 {
@@ -118,18 +114,20 @@ LeadRefusal
 enqueue_lead(Enqueue *enqueue, const Target *target, const char *lead_id,
 			 int source_id, const LeadFacts *facts, Datum snapshot)
 {
+	LeadRefusal refusal = REFUSAL_NONE;
 	RowSet	   *queue;
 
-	lead_id_require(lead_id);
-	if (facts != NULL)
+	if (!lead_id_fits(lead_id))
 	{
-		LeadRefusal refusal = enqueue_refusal(target, facts);
-
-		if (refusal != REFUSAL_NONE)
-		{
-			enqueue_refuse(enqueue, target, lead_id, refusal);
-			return refusal;
-		}
+		refusal = REFUSAL_ID_TOO_LONG;
+		lead_id = pnstrdup(lead_id, pg_mbcliplen(lead_id, strlen(lead_id), LEAD_ID_MAX));
+	}
+	else if (facts != NULL)
+		refusal = enqueue_refusal(target, facts);
+	if (refusal != REFUSAL_NONE)
+	{
+		enqueue_refuse(enqueue, target, lead_id, refusal);
+		return refusal;
 	}
 	if (enqueue->queue == NULL)
 		make_queue(enqueue);

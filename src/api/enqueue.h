@@ -30,8 +30,7 @@ typedef struct Enqueue
 
 extern Enqueue *enqueue_begin(const char *sync_type, int priority, int64 run_id);
 
-/* Is the id short enough; an ERROR that says how long it is. */
-extern bool lead_id_fits(const char *lead_id);
+/* Of an id that the caller names: an ERROR that says how long it is, if too long. */
 extern void lead_id_require(const char *lead_id);
 
 /* What the rule says for this connection. */
@@ -39,8 +38,8 @@ extern LeadRefusal enqueue_refusal(const Target *target, const LeadFacts *facts)
 
 /*
  * Queue a lead for a connection, or note the refusal.  facts NULL: not known
- * here, the worker decides.  snapshot: jsonb or 0.  ERROR for an id that is
- * too long.
+ * here, the worker decides.  snapshot: jsonb or 0.  A lead whose id is too
+ * long is refused, and logged by the id's beginning.
  */
 extern LeadRefusal enqueue_lead(Enqueue *enqueue, const Target *target,
 								const char *lead_id, int source_id,

@@ -93,7 +93,6 @@ is_new(ManualRun *run, const char *lead_id, int source_id)
 static void
 queue_batch(ManualRun *run, const LeadSource *source, List *rows)
 {
-	int			n_long = 0;
 	ListCell   *lc;
 
 	foreach(lc, rows)
@@ -103,19 +102,10 @@ queue_batch(ManualRun *run, const LeadSource *source, List *rows)
 
 		if (row->asked >= 0)
 			run->found[row->asked] = true;
-		if (!is_new(run, row->id, source->id))
-			continue;
-		if (!lead_id_fits(row->id))
-			n_long++;
-		else if (enqueue_lead(run->enqueue, &run->target, row->id, source->id, &facts, (Datum) 0) == REFUSAL_NONE)
-			continue;
-		run->n_skipped++;
+		if (is_new(run, row->id, source->id) &&
+			enqueue_lead(run->enqueue, &run->target, row->id, source->id, &facts, (Datum) 0) != REFUSAL_NONE)
+			run->n_skipped++;
 	}
-	if (n_long > 0)
-		ereport(WARNING,
-				(errmsg_plural("%d lead was skipped: its id is longer than %d bytes",
-							   "%d leads were skipped: their ids are longer than %d bytes",
-							   n_long, n_long, LEAD_ID_MAX)));
 	enqueue_write(run->enqueue);
 }
 

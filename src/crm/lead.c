@@ -29,9 +29,10 @@ const char *const lead_refusal_names[] = {
 	"unchanged",
 	"ambiguous_match",
 	"ignored_by_crm",
-	"disconnected"
+	"disconnected",
+	"id_too_long"
 };
-StaticAssertDecl(lengthof(lead_refusal_names) == REFUSAL_DISCONNECTED + 1,
+StaticAssertDecl(lengthof(lead_refusal_names) == REFUSAL_ID_TOO_LONG + 1,
 				 "lead_refusal_names must follow LeadRefusal");
 
 int

@@ -93,7 +93,8 @@ typedef enum LeadRefusal
 	REFUSAL_UNCHANGED,
 	REFUSAL_AMBIGUOUS_MATCH,
 	REFUSAL_IGNORED_BY_CRM,
-	REFUSAL_DISCONNECTED
+	REFUSAL_DISCONNECTED,
+	REFUSAL_ID_TOO_LONG
 } LeadRefusal;
 extern const char *const lead_refusal_names[];
 

@@ -69,6 +69,7 @@ db_use_schema(Oid schema)
 {
 	static bool registered = false;
 	const char *name;
+	char	   *former;
 
 	if (schema == schema_oid && schema_name_valid)
 		return;
@@ -87,9 +88,10 @@ db_use_schema(Oid schema)
 	name = quote_identifier(name);
 	if (schema == schema_oid && strcmp(name, schema_name) == 0)
 		return;
-	if (schema_name != NULL)
-		pfree(schema_name);
+	former = schema_name;
 	schema_name = MemoryContextStrdup(TopMemoryContext, name);
+	if (former != NULL)
+		pfree(former);
 	schema_oid = schema;
 	schema_generation++;
 }

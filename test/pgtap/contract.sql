@@ -135,12 +135,12 @@ SELECT ok(pg_temp.accepts(r, c, w), format('%s.%s takes %s', r, c, w))
   FROM (VALUES ('crm_sync_logs', 'sync_type', ARRAY['auto', 'manual', 'webhook', 'retry']), ('crm_sync_logs', 'action', ARRAY['created', 'updated', 'none']),
                ('crm_sync_logs', 'status', ARRAY['success', 'failed', 'skipped']), ('crm_integrations', 'status', ARRAY['active', 'paused', 'error']),
                ('crm_sync_queue', 'sync_type', ARRAY['auto', 'manual', 'webhook', 'retry']),
-               ('crm_sync_logs', 'reason', ARRAY['risk_above_limit', 'risk_unscored', 'no_contact_key', 'do_not_contact', 'lead_deleted', 'unchanged', 'ambiguous_match', 'ignored_by_crm', 'disconnected'])) v(r, c, words), unnest(words) w;
+               ('crm_sync_logs', 'reason', ARRAY['risk_above_limit', 'risk_unscored', 'no_contact_key', 'do_not_contact', 'lead_deleted', 'unchanged', 'ambiguous_match', 'ignored_by_crm', 'disconnected', 'id_too_long'])) v(r, c, words), unnest(words) w;
 SELECT ok(NOT pg_temp.accepts(r, c, 'something else'), format('%s.%s takes nothing else', r, c))
   FROM (VALUES ('crm_sync_logs', 'action'), ('crm_sync_logs', 'status'), ('crm_integrations', 'status')) v(r, c);
 SELECT ok(obj_description('sync.crm_sync_logs'::regclass) IS NOT NULL AND col_description('sync.crm_sync_logs'::regclass, a.attnum) LIKE '%' || w || '%',
           format('the comment on crm_sync_logs.reason knows %s', w))
-  FROM pg_attribute a, unnest(ARRAY['risk_above_limit', 'risk_unscored', 'no_contact_key', 'do_not_contact', 'lead_deleted', 'unchanged', 'ambiguous_match', 'ignored_by_crm', 'disconnected']) w
+  FROM pg_attribute a, unnest(ARRAY['risk_above_limit', 'risk_unscored', 'no_contact_key', 'do_not_contact', 'lead_deleted', 'unchanged', 'ambiguous_match', 'ignored_by_crm', 'disconnected', 'id_too_long']) w
  WHERE a.attrelid = 'sync.crm_sync_logs'::regclass AND a.attname = 'reason';
 
 -- Everything is commented, and all rows go into a dump but claims.
