@@ -11,9 +11,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "common/string.h"
-#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/jsonb.h"
@@ -21,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "api/capture_relation.h"
+#include "db/lead_object.h"
 #include "db/statement.h"
 #include "pg_compat.h"
 
@@ -112,52 +111,11 @@ type_is_plain(Oid type)
 	}
 }
 
-/* json keeps what jsonb cannot take; other types' functions may do anything. */
-static bool
-type_is_sure(Oid type)
-{
-	switch (type)
-	{
-		case BPCHAROID:
-		case NAMEOID:
-		case BOOLOID:
-		case NUMERICOID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case DATEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case JSONBOID:
-		case TEXTARRAYOID:
-			return true;
-		default:
-			return type_is_plain(type);
-	}
-}
-
 static bool
 type_is_structured(Oid type)
 {
 	return OidIsValid(get_element_type(type)) || type_is_rowtype(type) ||
 		type == JSONOID || type == JSONBOID;
-}
-
-/* to_jsonb(anyelement) asks its call for the argument's type. */
-static void
-prepare_to_jsonb(CaptureType *type)
-{
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	Param	   *argument = makeNode(Param);
-	FuncExpr   *call;
-
-	argument->paramkind = PARAM_EXTERN;
-	argument->paramtype = type->type;
-	argument->paramtypmod = -1;
-	call = makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(argument), InvalidOid, InvalidOid,
-						COERCE_EXPLICIT_CALL);
-	fmgr_info_cxt(F_TO_JSONB, &type->to_jsonb, context);
-	fmgr_info_set_expr((Node *) call, &type->to_jsonb);
-	MemoryContextSwitchTo(caller);
 }
 
 /* Its number may be another type's by now. */
@@ -177,9 +135,9 @@ find_type(Oid oid)
 	made.structured = type_is_structured(base);
 	made.styled = type_is_styled(base);
 	made.plain = type_is_plain(base);
-	made.sure = type_is_sure(base);
+	made.sure = lead_value_is_sure(base);
 	get_typlenbyval(oid, &made.length, &made.by_value);
-	prepare_to_jsonb(&made);
+	lead_value_prepare(&made.to_jsonb, oid, context);
 	type = hash_search(types, &oid, HASH_ENTER, NULL);
 	*type = made;
 	return type;
@@ -268,7 +226,7 @@ has_key(CaptureRelation *entry, Relation rel, LeadField field)
 	int			n;
 
 	(void) capture_columns(entry, field, &n);
-	if (n == 0 && is_news(entry, TOLD_NO_KEY))
+	if (n == 0 && is_news(entry, field == LEAD_FIELD_ID ? TOLD_NO_ID : TOLD_NO_USER))
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("leads of \"%s\" are not captured: the column that was their %s is gone, or generated and not stored",

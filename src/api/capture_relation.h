@@ -43,8 +43,9 @@ typedef struct CaptureColumn
 
 /* What a session has been warned of: once is enough. */
 #define TOLD_STRANGER 0x01
-#define TOLD_NO_KEY 0x02
-#define TOLD_COLUMN_GONE 0x04
+#define TOLD_NO_ID 0x02
+#define TOLD_NO_USER 0x04
+#define TOLD_COLUMN_GONE 0x08
 
 typedef struct CaptureRelation
 {

@@ -14,8 +14,8 @@
 #include "api/capture_row.h"
 #include "api/targets.h"
 #include "crm/phone.h"
+#include "db/lead_object.h"
 #include "db/lead_user.h"
-#include "pg_compat.h"
 
 static char *
 column_text(CaptureColumn *column, TupleTableSlot *slot)
@@ -166,22 +166,6 @@ capture_row_is_deleted(CaptureRelation *entry, TupleTableSlot *slot)
 	return field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
 }
 
-static void
-push_jsonb(JsonbInState *state, JsonbIteratorToken token, Jsonb *value)
-{
-	JsonbValue	pushed;
-
-	if (value == NULL)
-		pushed.type = jbvNull;
-	else if (!JB_ROOT_IS_SCALAR(value) || !JsonbExtractScalar(&value->root, &pushed))
-	{
-		pushed.type = jbvBinary;
-		pushed.val.binary.data = &value->root;
-		pushed.val.binary.len = VARSIZE(value) - VARHDRSZ;
-	}
-	pushJsonbValue(state, token, &pushed);
-}
-
 static Jsonb *
 column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
 {
@@ -189,17 +173,6 @@ column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
 	Datum		value = slot_getattr(slot, column->attnum, &isnull);
 
 	return isnull ? NULL : DatumGetJsonbP(FunctionCall1(&column->type->to_jsonb, value));
-}
-
-static void
-push_field(JsonbInState *state, CaptureColumn *columns, int n, TupleTableSlot *slot)
-{
-	if (n > 1)
-		pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < n; i++)
-		push_jsonb(state, n > 1 ? WJB_ELEM : WJB_VALUE, column_jsonb(&columns[i], slot));
-	if (n > 1)
-		pushJsonbValue(state, WJB_END_ARRAY, NULL);
 }
 
 /*
@@ -214,17 +187,15 @@ structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
 	{
-		JsonbValue	key;
+		Jsonb	   *values[LEAD_COLUMNS_MAX];
 		int			n;
 		CaptureColumn *columns = capture_columns(entry, field, &n);
 
 		if (n == 0 || !capture_field_of_rule(field))
 			continue;
-		key.type = jbvString;
-		key.val.string.val = unconstify(char *, lead_field_names[field]);
-		key.val.string.len = strlen(lead_field_names[field]);
-		pushJsonbValue(&state, WJB_KEY, &key);
-		push_field(&state, columns, n, slot);
+		for (int i = 0; i < n; i++)
+			values[i] = column_jsonb(&columns[i], slot);
+		lead_object_add(&state, field, values, n);
 	}
 	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(state.result)));

@@ -98,12 +98,14 @@ queue_batch(ManualRun *run, const LeadSource *source, List *rows)
 	foreach(lc, rows)
 	{
 		const LeadRow *row = lfirst(lc);
-		LeadFacts	facts = lead_facts(row->lead);
+		LeadFacts	facts = {0};
 
+		if (row->lead != NULL)
+			facts = lead_facts(row->lead);
 		if (row->asked >= 0)
 			run->found[row->asked] = true;
 		if (is_new(run, row->id, source->id) &&
-			enqueue_lead(run->enqueue, &run->target, row->id, source->id, &facts, (Datum) 0) != REFUSAL_NONE)
+			enqueue_lead(run->enqueue, &run->target, row->id, source->id, row->lead != NULL ? &facts : NULL, (Datum) 0) != REFUSAL_NONE)
 			run->n_skipped++;
 	}
 	enqueue_write(run->enqueue);

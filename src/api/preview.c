@@ -121,6 +121,16 @@ typedef struct Wanted
 } Wanted;
 
 static void
+take_lead(Wanted *wanted, const LeadRow *row)
+{
+	if (row->lead == NULL)
+		ereport(ERROR,
+				(errcode(row->error),
+				 errmsg("the lead could not be read")));
+	wanted->lead = row->lead;
+}
+
+static void
 read_source(const LeadSource *source, void *arg)
 {
 	Wanted	   *wanted = arg;
@@ -131,7 +141,7 @@ read_source(const LeadSource *source, void *arg)
 	{
 		rows = lead_source_fetch(cursor, 1);
 		if (rows != NIL)
-			wanted->lead = ((LeadRow *) linitial(rows))->lead;
+			take_lead(wanted, linitial(rows));
 	} while (rows == NIL && !cursor->ended);
 	lead_source_close(cursor);
 }

@@ -9,17 +9,11 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "db/lead_object.h"
 #include "db/lead_rows.h"
 #include "db/lead_user.h"
-
-/*
- * json keeps escapes that are no character: of zero, and of half a surrogate
- * pair.  Nothing can be made of such a value.
- */
-#define NO_CHARACTER \
-	"E'\\\\\\\\u0000" \
-	"|\\\\\\\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\\\\\\\u[dD][c-fC-F])" \
-	"|(?<!\\\\\\\\u[dD][89abAB][0-9a-fA-F]{2})\\\\\\\\u[dD][c-fC-F]'"
+#include "db/statement.h"
+#include "db/subtransaction.h"
 
 /* May a lead be sent as if the field had no value?  Not if it says who must not be contacted. */
 static bool
@@ -33,62 +27,57 @@ may_go_without(LeadField field)
  * A column as the worker wants to read it.  Texts are cut: a lead whose note
  * is a hundred megabytes must not hold up everybody else's.
  */
-static char *
-column_expression(const char *name, Oid relation, LeadField field)
+static void
+append_column(StringInfo sql, LeadQuery *query, LeadField field, Oid relation, const char *name)
 {
+	LeadQueryColumn *column = &query->columns[query->n_columns++];
 	AttrNumber	attnum = get_attnum(relation, name);
-	Oid			type = attnum > 0 ? getBaseType(get_atttype(relation, attnum)) : InvalidOid;
-	const char *column = quote_identifier(name);
-	char		category = TYPCATEGORY_INVALID;
+	Oid			type = attnum > 0 ? get_atttype(relation, attnum) : TEXTOID;
+	char		category;
 	bool		preferred;
 
-	if (OidIsValid(type))
-		get_type_category_preferred(type, &category, &preferred);
+	column->field = field;
+	get_type_category_preferred(getBaseType(type), &category, &preferred);
 	if (category == TYPCATEGORY_STRING)
-		return psprintf("pg_catalog.left(t.%s::pg_catalog.text, %d)", column, LEAD_TEXT_MAX);
-	if (type == JSONOID && may_go_without(field))
-		return psprintf("CASE WHEN t.%s::pg_catalog.text OPERATOR(pg_catalog.~) %s THEN NULL ELSE t.%s END",
-						column, NO_CHARACTER, column);
-	return psprintf("t.%s", column);
+	{
+		type = TEXTOID;
+		appendStringInfo(sql, ", pg_catalog.left(t.%s::pg_catalog.text, %d)", quote_identifier(name), LEAD_TEXT_MAX);
+	}
+	else
+		appendStringInfo(sql, ", t.%s", quote_identifier(name));
+	column->sure = lead_value_is_sure(getBaseType(type));
+	query->sure &= column->sure;
+	lead_value_prepare(&column->to_jsonb, type, CurrentMemoryContext);
 }
 
-/* The lead as an object, but for its id and user, which are columns of their own. */
+/* The lead's values, but for its id and user, which are columns of their own. */
 static void
-append_lead(StringInfo sql, const LeadColumns *columns, Oid relation)
+append_values(StringInfo sql, LeadQuery *query, const LeadColumns *columns, Oid relation)
 {
-	const char *separator = "";
+	int			n = 0;
 
-	appendStringInfoString(sql, "pg_catalog.jsonb_build_object(");
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+		n += columns->n[field];
+	query->columns = palloc0(n * sizeof(LeadQueryColumn));
 	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
 	{
-		if (columns->n[field] == 0 || field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID)
+		if (field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID)
 			continue;
-		appendStringInfo(sql, "%s'%s', ", separator, lead_field_names[field]);
-		separator = ", ";
-		if (columns->n[field] == 1)
-		{
-			appendStringInfoString(sql, column_expression(columns->names[field][0], relation, field));
-			continue;
-		}
-		appendStringInfoString(sql, "pg_catalog.jsonb_build_array(");
 		for (int i = 0; i < columns->n[field]; i++)
-			appendStringInfo(sql, "%s%s", i > 0 ? ", " : "",
-							 column_expression(columns->names[field][i], relation, field));
-		appendStringInfoChar(sql, ')');
+			append_column(sql, query, field, relation, columns->names[field][i]);
 	}
-	appendStringInfoChar(sql, ')');
 }
 
 /* Row by row, so that an index serves, whether on the id alone or on both. */
 static char *
-query_sql(const LeadQuery *query, const LeadColumns *columns, Oid relation, bool by_id)
+query_sql(LeadQuery *query, const LeadColumns *columns, Oid relation, bool by_id)
 {
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s, %s, %s, ", by_id ? "k.n" : "0::pg_catalog.int8",
+	appendStringInfo(&sql, "SELECT %s, %s, %s", by_id ? "k.n" : "0::pg_catalog.int8",
 					 lead_key_text_sql(&query->id), lead_key_text_sql(&query->user));
-	append_lead(&sql, columns, relation);
+	append_values(&sql, query, columns, relation);
 	if (by_id)
 		appendStringInfo(&sql, " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
 						 " WITH ORDINALITY AS k(user_id, id, n) JOIN %s t ON %s AND %s",
@@ -125,6 +114,7 @@ lead_query(LeadQuery *query, const LeadColumns *columns, Oid relation, char **us
 	bool	   *ids_fit = palloc(n + 1);
 
 	memset(query, 0, sizeof(*query));
+	query->sure = true;
 	lead_key_init(&query->id, columns, relation, LEAD_FIELD_ID);
 	lead_key_init(&query->user, columns, relation, LEAD_FIELD_USER_ID);
 	lead_keys_parse(&query->user, users, n, user_values, users_fit);
@@ -139,6 +129,58 @@ lead_query(LeadQuery *query, const LeadColumns *columns, Oid relation, char **us
 		return;
 	query->types[1] = lead_key_array_type(&query->id);
 	query->values[1] = lead_key_array(&query->id, id_values, query->n);
+}
+
+/* A value being read. */
+typedef struct ReadValue
+{
+	FmgrInfo   *to_jsonb;
+	Datum		value;
+	Jsonb	   *json;			/* NULL: none */
+} ReadValue;
+
+static void
+read_value(void *arg)
+{
+	ReadValue  *read = arg;
+
+	read->json = DatumGetJsonbP(FunctionCall1(read->to_jsonb, read->value));
+}
+
+static Jsonb *
+column_json(LeadQueryColumn *column, uint64 row, int number)
+{
+	ReadValue	read = {.to_jsonb = &column->to_jsonb};
+	bool		isnull;
+
+	read.value = spi_datum(row, number, &isnull);
+	if (isnull)
+		return NULL;
+	if (column->sure || !may_go_without(column->field))
+		read_value(&read);
+	else
+		(void) run_in_subtransaction(read_value, &read, true);
+	return read.json;
+}
+
+Jsonb *
+lead_query_object(LeadQuery *query, uint64 row)
+{
+	JsonbInState object = {0};
+	int			end;
+
+	pushJsonbValue(&object, WJB_BEGIN_OBJECT, NULL);
+	for (int first = 0; first < query->n_columns; first = end)
+	{
+		LeadField	field = query->columns[first].field;
+		Jsonb	   *values[LEAD_COLUMNS_MAX];
+
+		for (end = first; end < query->n_columns && query->columns[end].field == field; end++)
+			values[end - first] = column_json(&query->columns[end], row, LEAD_ROW_VALUES + end);
+		lead_object_add(&object, field, values, end - first);
+	}
+	pushJsonbValue(&object, WJB_END_OBJECT, NULL);
+	return JsonbValueToJsonb(object.result);
 }
 
 bool

@@ -195,6 +195,42 @@ lead_source_open(const LeadSource *source, const char *user_id, char **ids, int 
 	return cursor;
 }
 
+/* The lead of row number i, for read_lead. */
+typedef struct ReadLead
+{
+	LeadQuery  *query;
+	uint64		i;
+	LeadRow    *row;
+} ReadLead;
+
+static void
+read_lead(void *arg)
+{
+	ReadLead   *read = arg;
+	CrmLead    *lead = lead_from_jsonb(lead_query_object(read->query, read->i));
+
+	lead->id = read->row->id;
+	lead->user_id = spi_text(read->i, LEAD_ROW_USER);
+	read->row->lead = lead;
+}
+
+/* One that cannot be read is a lead all the same: the others go on. */
+static LeadRow *
+read_row(LeadCursor *cursor, uint64 i)
+{
+	int64		number = spi_int64(i, LEAD_ROW_NUMBER, 0);
+	LeadRow    *row = palloc0(sizeof(LeadRow));
+	ReadLead	read = {&cursor->query, i, row};
+
+	row->asked = number > 0 ? cursor->query.asked[number - 1] : -1;
+	row->id = spi_text(i, LEAD_ROW_ID);
+	if (cursor->query.sure)
+		read_lead(&read);
+	else
+		row->error = run_in_subtransaction(read_lead, &read, false);
+	return row;
+}
+
 List *
 lead_source_fetch(LeadCursor *cursor, long count)
 {
@@ -209,20 +245,9 @@ lead_source_fetch(LeadCursor *cursor, long count)
 	cursor->ended = SPI_processed == 0;
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		int64		number = spi_int64(i, LEAD_ROW_NUMBER, 0);
-		LeadRow    *row;
-		bool		isnull;
-
-		if (spi_text(i, LEAD_ROW_ID) == NULL ||
-			!lead_query_is_of(&cursor->query, spi_text(i, LEAD_ROW_USER), cursor->user_id))
-			continue;
-		row = palloc0(sizeof(LeadRow));
-		row->asked = number > 0 ? cursor->query.asked[number - 1] : -1;
-		row->id = spi_text(i, LEAD_ROW_ID);
-		row->lead = lead_from_jsonb(DatumGetJsonbP(spi_datum(i, LEAD_ROW_LEAD, &isnull)));
-		row->lead->id = row->id;
-		row->lead->user_id = spi_text(i, LEAD_ROW_USER);
-		rows = lappend(rows, row);
+		if (spi_text(i, LEAD_ROW_ID) != NULL &&
+			lead_query_is_of(&cursor->query, spi_text(i, LEAD_ROW_USER), cursor->user_id))
+			rows = lappend(rows, read_row(cursor, i));
 	}
 	db_restore_user(&saved);
 	SPI_freetuptable(SPI_tuptable);

@@ -38,7 +38,8 @@ typedef struct LeadRow
 {
 	int			asked;			/* index of the id that was asked for; -1: all were */
 	char	   *id;				/* its text in the table */
-	CrmLead    *lead;
+	CrmLead    *lead;			/* NULL: it cannot be read */
+	int			error;			/* for this SQLSTATE */
 } LeadRow;
 
 /*

@@ -87,10 +87,10 @@ jobs_of_source(List *all, int source_id)
 }
 
 static void
-set_lead(Job *job, Datum object, bool only_look)
+set_lead(Job *job, Jsonb *object, bool only_look)
 {
 	MemoryContext caller = MemoryContextSwitchTo(only_look ? worker->turn : job->session.context);
-	CrmLead    *lead = lead_from_jsonb(DatumGetJsonbP(object));
+	CrmLead    *lead = lead_from_jsonb(object);
 
 	if (only_look)
 		job->seen = lead;
@@ -101,13 +101,12 @@ set_lead(Job *job, Datum object, bool only_look)
 
 /* A row of the table: the lead has the id and the user that the row has. */
 static void
-set_lead_of_row(Job *job, uint64 row, bool only_look)
+set_lead_of_row(Job *job, LeadQuery *query, uint64 row, bool only_look)
 {
 	MemoryContext context = only_look ? worker->turn : job->session.context;
 	CrmLead    *lead;
-	bool		isnull;
 
-	set_lead(job, spi_datum(row, LEAD_ROW_LEAD, &isnull), only_look);
+	set_lead(job, lead_query_object(query, row), only_look);
 	lead = only_look ? job->seen : job->session.lead;
 	lead->id = MemoryContextStrdup(context, spi_text(row, LEAD_ROW_ID));
 	lead->user_id = MemoryContextStrdup(context, spi_text(row, LEAD_ROW_USER));
@@ -154,7 +153,7 @@ has_exact_row(const Job *job, bool only_look)
 }
 
 static void
-take_rows(const ReadBatch *batch, const LeadQuery *query)
+take_rows(const ReadBatch *batch, LeadQuery *query)
 {
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -165,7 +164,7 @@ take_rows(const ReadBatch *batch, const LeadQuery *query)
 
 		if (id != NULL && (strcmp(id, job->lead_id) == 0 || !has_exact_row(job, only_look)) &&
 			lead_query_is_of(query, spi_text(i, LEAD_ROW_USER), job->connection->user_id))
-			set_lead_of_row(job, i, only_look);
+			set_lead_of_row(job, query, i, only_look);
 	}
 }
 
@@ -630,7 +629,7 @@ leads_read(List *jobs)
 		if (job->source_id == 0 && job->snapshot == NULL)
 			job_refuse(job, REFUSAL_LEAD_DELETED);
 		else if (job->source_id == 0)
-			set_lead(job, JsonbPGetDatum(job->snapshot), job->state == JOB_STATE_CHECK);
+			set_lead(job, job->snapshot, job->state == JOB_STATE_CHECK);
 		else
 			read_batch(jobs_of_source(jobs, job->source_id), job->source_id, false);
 	}

@@ -49,7 +49,7 @@ read_stored(void *arg)
 	input->columns = lead_columns_from_jsonb(input->mapping);
 }
 
-/* SELECT number, id, user, jsonb_build_object(...) FROM the table t WHERE its user's. */
+/* SELECT number, id, user, a value for each column, FROM the table t WHERE its user's. */
 static void
 judge_query(const LeadColumns *columns, Oid relation)
 {
@@ -57,21 +57,18 @@ judge_query(const LeadColumns *columns, Oid relation)
 	LeadQuery	query;
 	List	   *statements;
 	SelectStmt *select;
-	ResTarget  *object;
-	int			n_arguments = 0;
+	int			n_values = 0;
 
 	lead_query(&query, columns, relation, users, NULL, 1);
 	statements = raw_parser(query.sql, RAW_PARSE_DEFAULT);
 	PROMISE(list_length(statements) == 1);
 	select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
-	PROMISE(list_length(select->targetList) == LEAD_ROW_LEAD && list_length(select->fromClause) == 1);
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+		n_values += field != LEAD_FIELD_ID && field != LEAD_FIELD_USER_ID ? columns->n[field] : 0;
+	PROMISE(query.n_columns == n_values);
+	PROMISE(list_length(select->targetList) == LEAD_ROW_VALUES - 1 + n_values && list_length(select->fromClause) == 1);
 	PROMISE(select->op == SETOP_NONE && select->withClause == NULL);
 	PROMISE(strcmp(linitial_node(RangeVar, select->fromClause)->relname, TABLE) == 0);
-	object = llast_node(ResTarget, select->targetList);
-	PROMISE(IsA(object->val, FuncCall));
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
-		n_arguments += columns->n[field] > 0 && field != LEAD_FIELD_ID && field != LEAD_FIELD_USER_ID ? 2 : 0;
-	PROMISE(list_length(castNode(FuncCall, object->val)->args) == n_arguments);
 }
 
 static void

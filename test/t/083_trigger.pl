@@ -117,25 +117,82 @@ $t->behaviour('generated columns that are not stored: the worker computes them, 
 	}
 });
 
-# Values that json keeps and nothing can be made of.
-my @UNREADABLE = (['a zero', '["a\u0000b@example.com"]'], ['half a pair', '["x\ud800y@example.com"]'], ['the other half', '["\udc00@example.com"]']);
+# Values that json keeps and nothing can be made of: a zero, the halves of a pair, a number beyond all bounds.
+my @UNREADABLE = ('["a\u0000b@example.com"]', '["x\ud800y@example.com"]', '["\udc00@example.com"]', '[1e400000]');
 
 $t->behaviour('json that no text can hold: the statement goes on, and the lead goes without it', sub {
 	my $user = $t->user(lofty => 1);
 	my $n = 0;
 
 	app('CREATE TABLE odd (id bigint PRIMARY KEY, user_id text, first_name text, risk_score int, emails json, tags json, phone text, dnc boolean)');
-	app(insert_sql('odd', $user, 99, first_name => 'Old', risk_score => 5, emails => $UNREADABLE[0][1]));
+	app(insert_sql('odd', $user, 99, first_name => 'Old', risk_score => 5, emails => $UNREADABLE[0]));
 	app(q{SELECT echosync_attach_leads('odd', '{"email": "emails"}')});
-	app(insert_sql('odd', $user, ++$n, first_name => "Odd$n", risk_score => 5, emails => $_->[1], tags => $_->[1])) for @UNREADABLE;
-	app(insert_sql('odd', $user, ++$n, first_name => 'Whole', risk_score => 5, emails => '["wh\u006fle@example.com"]', tags => '["smile \ud83d\ude00"]'));
+	app(insert_sql('odd', $user, ++$n, first_name => "Odd$n", risk_score => 5, emails => $_, tags => $_)) for @UNREADABLE;
+	app(insert_sql('odd', $user, ++$n, first_name => 'Whole', risk_score => 5, emails => '["wh\u006fle@example.com"]', tags => '["smile \ud83d\ude00", "no \\\\u0000"]'));
 	app("UPDATE odd SET first_name = 'Older' WHERE id = 99");
-	is(app('SELECT count(*) FROM odd'), 5, 'every row is there');
+	is(app('SELECT count(*) FROM odd'), 6, 'every row is there');
 	$t->drain($user);
-	is(join(',', $t->log_lines($user)), join(',', ('created success') x 5), 'every lead is in the CRM, by its phone');
+	is(join(',', $t->log_lines($user)), join(',', ('created success') x 6), 'every lead is in the CRM, by its phone');
 	my ($whole) = grep { $_->{firstName} eq 'Whole' } $t->records($user, 'lofty');
 	like(join(' ', @{ $whole->{emails} }), qr/whole\@example\.com/, 'what can be read is there');
-	like(join(' ', map { ref $_ ? values %$_ : $_ } @{ $whole->{tags} }), qr/\x{1F600}/, 'a pair of halves, too');
+	my $tags = join ' ', map { ref $_ ? values %$_ : $_ } @{ $whole->{tags} };
+
+	like($tags, qr/\x{1F600}/, 'a pair of halves, too');
+	like($tags, qr/no \\u0000/, 'and what only looks like an escape');
+});
+
+$t->behaviour('... also within arrays and rows, and where all is asked for by hand', sub {
+	my $user = $t->user(lofty => 1);
+	my $n = 0;
+
+	app('CREATE TYPE place AS (street text, more json);'
+		  . 'CREATE TABLE nested (id bigint PRIMARY KEY, user_id text, first_name text, risk_score int, email json[], notes place, phone text, dnc json);'
+		  . q{SELECT echosync_attach_leads('nested')});
+	for my $value (@UNREADABLE)
+	{
+		app("INSERT INTO nested SELECT @{[ ++$n ]}, '$user->{id}', 'Nested$n', 5, ARRAY[" . lit($value) . "::json], ROW('Elm St', " . lit($value) . "::json)::place, '@{[ $t->new_phone ]}', NULL");
+	}
+	$t->drain($user);
+	is(join(',', $t->log_lines($user)), join(',', ('created success') x 4), 'every lead is in the CRM');
+	app("INSERT INTO nested VALUES (50, '$user->{id}', 'Opted', 5, NULL, NULL, '@{[ $t->new_phone ]}', " . lit('[1e400000]') . ')');
+	is($t->sql_as($user, "SELECT queued || ' ' || skipped FROM echosync_manual_sync('$user->{lofty}')"), '5 0', 'by hand, too, all are queued');
+	$t->wait_until('one that may be opted out is a dead letter', sub { $t->sql("SELECT string_agg(lead_id || error_code, ' ') FROM crm_dead_letters WHERE user_id = '$user->{id}'") eq '50lead_unreadable' });
+	is(scalar $t->records($user, 'lofty'), 4, 'the CRM has not heard of it');
+	is($t->sql("SELECT count(*) FROM crm_sync_logs WHERE user_id = '$user->{id}' AND reason = 'unchanged'"), 4, 'and has all of the others');
+});
+
+$t->behaviour('an id that no index takes: the statement goes on, and the log says so', sub {
+	my $user = $t->user(lofty => 1);
+
+	app("CREATE TABLE long (id text, user_id text, phone text, risk_score int, dnc boolean); SELECT echosync_attach_leads('long');"
+		  . "INSERT INTO long SELECT repeat(c, n), '$user->{id}', '8015550177', 5 FROM (VALUES ('i', 1), ('j', 1025), ('k', 100000)) v(c, n)");
+	$t->drain($user);
+	is(app('SELECT count(*) FROM long'), 3, 'every row is there');
+	is($t->sql("SELECT string_agg(left(lead_id, 1) || length(lead_id) || ' ' || status || ' ' || coalesce(reason, action), ',' ORDER BY lead_id) FROM crm_sync_logs WHERE user_id = '$user->{id}'"),
+		'i1 success created,j1024 skipped id_too_long,k1024 skipped id_too_long', 'each is named');
+});
+
+$t->behaviour('the column of ids or of users is gone: the statement goes on, the session is told once, and attached anew it is captured', sub {
+	my $user = $t->user(lofty => 1);
+	my $session = $t->session_as($user);
+	my $insert = sub { "INSERT INTO keyless VALUES ($_[0], '$user->{id}', '@{[ $t->new_phone ]}', 5)" };
+
+	app("CREATE TABLE keyless (id int, user_id text, phone text, risk_score int, dnc boolean); SELECT echosync_attach_leads('keyless')");
+	for my $column (qw(id user_id))
+	{
+		app("ALTER TABLE keyless RENAME $column TO new_$column");
+		$session->{stderr} = '';
+		$session->query($insert->(1)) for 1 .. 3;
+		is(scalar(my @said = $session->{stderr} =~ /WARNING: +leads of "keyless" are not captured: the column that was their $column is gone/g), 1, "$column: told once");
+		like($session->{stderr}, qr/HINT:.*echosync_attach_leads\(\) again.*echosync_manual_sync\(\)/, 'and what to do');
+		app(sprintf q{SELECT echosync_attach_leads('keyless', '{"%s": "new_%s"%s}')}, $column, $column, $column eq 'id' ? '' : ', "id": "new_id"');
+	}
+	is(app('SELECT count(*) FROM keyless'), 6, 'every row is there');
+	$session->{stderr} = '';
+	$session->query_safe($insert->(9));
+	$t->drain($user);
+	is(join(',', $t->log_lines($user)), 'created success', 'the next one is captured');
+	$session->quit;
 });
 
 $t->behaviour('where it may say that nobody is to call: the statement goes on, the lead is not sent, and the log says so', sub {
