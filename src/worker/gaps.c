@@ -327,7 +327,7 @@ static const Oid queue_columns[] = QUEUE_COLUMNS;
 static void
 queue_found(Step *step, const Gap *gap, const char *lead_id)
 {
-	if (!lead_id_fits(lead_id))
+	if (strlen(lead_id) > LEAD_ID_MAX)
 	{
 		ereport(LOG,
 				(errmsg("echosync: a lead was left out: its id is longer than %d bytes", LEAD_ID_MAX)));

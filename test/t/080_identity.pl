@@ -620,18 +620,6 @@ $t->behaviour('the links of a big connection are not looked through for each new
 	is(name_of(person($user, 'lofty', $phones[6])), 'Nina Holt', 'and its record');
 });
 
-$t->behaviour('a table that fails in the middle is left out of a manual sync as a whole', sub {
-	my $user = $t->user(lofty => 1);
-
-	app('CREATE TYPE a_note AS ENUM (\'good\', \'bad\'); CREATE FUNCTION note_json(a_note) RETURNS json LANGUAGE plpgsql AS $$BEGIN RETURN to_json(1 / ($1 = \'good\')::int); END$$;'
-		  . 'CREATE CAST (a_note AS json) WITH FUNCTION note_json(a_note);'
-		  . 'CREATE TABLE fails (id int PRIMARY KEY, user_id text, phone text, risk_score int, notes a_note);'
-		  . "INSERT INTO fails SELECT n, '$user->{id}', '+1202555' || to_char(n, 'FM0000'), 5, CASE WHEN n < 1500 THEN 'good' ELSE 'bad' END::a_note FROM generate_series(1, 1500) n;"
-		  . "SELECT echosync_attach_leads('fails')");
-	is($t->sql_as($user, "SELECT queued || ' ' || skipped FROM echosync_manual_sync('$user->{lofty}', (SELECT array_agg(n::text) FROM generate_series(1, 1500) n))"), '0 1500', 'every lead that was asked for is counted');
-	app('DROP TABLE fails');
-});
-
 $t->behaviour('dead letters are retried and discarded by ids in any spelling', sub {
 	my $user = $t->user(lofty => 1);
 	my $table = table('of_dead', 'uuid');
