@@ -6,6 +6,10 @@
  * without a statement, which takes a tenth of the time from a commit to the
  * first request.
  *
+ * That stamp says it of the whole database.  Rows may come without it, by logical
+ * replication of some tables, or before it: so each credential carries the name
+ * of the database that stored it as well.  Of these the claim sees what it reads.
+ *
  * Not here: who stamps, and what a copy does (worker/main.c).
  */
 #include "postgres.h"
@@ -14,12 +18,32 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "db/instance.h"
 #include "db/statement.h"
+
+static Statement select_anothers = {
+	.sql = "SELECT 1 FROM @schema@.crm_credentials c WHERE c.instance IS DISTINCT FROM $1 LIMIT 1",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
+const char *
+instance_name(void)
+{
+	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
+}
+
+bool
+instance_is_ours(const char *name)
+{
+	return name != NULL && strcmp(name, instance_name()) == 0;
+}
 
 static bool
 is_ours(HeapTuple stamp, TupleDesc columns)
@@ -45,4 +69,13 @@ instance_is_anothers(void)
 	systable_endscan(scan);
 	table_close(rel, NoLock);
 	return anothers;
+}
+
+bool
+instance_has_anothers_credentials(void)
+{
+	Datum		name = CStringGetTextDatum(instance_name());
+
+	statement_execute(&select_anothers, &name, NULL, false, 1);
+	return SPI_processed > 0;
 }

@@ -17,6 +17,7 @@
 #include "crm/json.h"
 #include "db/disconnected.h"
 #include "db/gap.h"
+#include "db/instance.h"
 #include "db/integration.h"
 #include "db/link.h"
 #include "db/statement.h"
@@ -59,12 +60,12 @@ static Statement upsert_integration = {
 };
 
 static Statement upsert_credential = {
-	.sql = "INSERT INTO @schema@.crm_credentials AS c (integration_id, sealed, expires_at)"
-	" VALUES ($1, $2, $3) ON CONFLICT (integration_id) DO UPDATE SET"
-	" sealed = excluded.sealed, expires_at = excluded.expires_at,"
+	.sql = "INSERT INTO @schema@.crm_credentials AS c (integration_id, sealed, expires_at, instance)"
+	" VALUES ($1, $2, $3, $4) ON CONFLICT (integration_id) DO UPDATE SET"
+	" sealed = excluded.sealed, expires_at = excluded.expires_at, instance = excluded.instance,"
 	" updated_at = pg_catalog.clock_timestamp()",
-	.nargs = 3,
-	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID}
+	.nargs = 4,
+	.argtypes = {UUIDOID, TEXTOID, TIMESTAMPTZOID, TEXTOID}
 };
 
 /*
@@ -222,13 +223,14 @@ static void
 store_credential(const NewConnection *new, const pg_uuid_t *id)
 {
 	char	   *id_text = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
-	Datum		values[3];
-	char		nulls[4] = "   ";
+	Datum		values[4];
+	char		nulls[5] = "    ";
 
 	values[0] = UUIDPGetDatum(id);
 	values[1] = CStringGetTextDatum(integration_seal(id_text, new->user_id, new->credential));
 	values[2] = TimestampTzGetDatum(new->credential->expires_at);
 	nulls[2] = new->credential->expires_at ? ' ' : 'n';
+	values[3] = CStringGetTextDatum(instance_name());
 	statement_execute(&upsert_credential, values, nulls, false, 0);
 }
 

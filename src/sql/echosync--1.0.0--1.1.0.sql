@@ -16,6 +16,32 @@ COMMENT ON COLUMN crm_lead_links.email_hash IS 'The same of the e-mail address.'
 COMMENT ON COLUMN crm_lead_links.crm_account IS 'The account of the CRM that the record is in: crm_integrations.crm_account up to the slash. Null: the account of the connection as it was when 1.1 was installed, or one that the CRM does not tell. Links of another account are kept, and used again when that account is connected again.';
 COMMENT ON COLUMN crm_lead_links.announced_at IS 'When an event about the lead was posted (Follow Up Boss, delivery "events"); it is not posted again.';
 
+-- A credential carries the name of its database: what comes without the stamp is noticed, too.
+ALTER TABLE crm_credentials ADD COLUMN instance text;
+COMMENT ON COLUMN crm_credentials.instance IS 'The database that stored it: system identifier and oid. Another''s, brought here by logical replication, say: nothing is sent until echosync_adopt().';
+UPDATE crm_credentials c
+   SET instance = coalesce((SELECT i.system_identifier || '/' || i.database_oid FROM crm_instance i ORDER BY i.stamped_at LIMIT 1),
+                           (SELECT s.system_identifier || '/' || d.oid FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()));
+
+CREATE OR REPLACE FUNCTION echosync_adopt() RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text;
+    own record;
+BEGIN
+    SELECT s.system_identifier, d.oid INTO own
+      FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
+    SELECT max(i.key_check) INTO kept FROM @extschema@.crm_instance i;
+    DELETE FROM @extschema@.crm_instance;
+    INSERT INTO @extschema@.crm_instance (system_identifier, database_oid, key_check) VALUES (own.system_identifier, own.oid, kept);
+    UPDATE @extschema@.crm_credentials c SET instance = own.system_identifier || '/' || own.oid
+     WHERE c.instance IS DISTINCT FROM own.system_identifier || '/' || own.oid;
+    PERFORM @extschema@.echosync_wake();
+END
+$$;
+COMMENT ON FUNCTION echosync_adopt() IS 'After a restore, clone or replication: this database may send. Make sure first that the original no longer does.';
+
 -- An id is what its column says; of another column it is another id.
 ALTER TABLE crm_lead_sources
     ADD COLUMN id_type text,

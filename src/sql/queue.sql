@@ -112,13 +112,16 @@ CREATE FUNCTION echosync_adopt() RETURNS void
 AS $$
 DECLARE
     kept text;
+    own record;
 BEGIN
+    SELECT s.system_identifier, d.oid INTO own
+      FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
     SELECT max(i.key_check) INTO kept FROM @extschema@.crm_instance i;
     DELETE FROM @extschema@.crm_instance;
-    INSERT INTO @extschema@.crm_instance (system_identifier, database_oid, key_check)
-    SELECT s.system_identifier, d.oid, kept
-      FROM pg_control_system() s, pg_database d WHERE d.datname = current_database();
+    INSERT INTO @extschema@.crm_instance (system_identifier, database_oid, key_check) VALUES (own.system_identifier, own.oid, kept);
+    UPDATE @extschema@.crm_credentials c SET instance = own.system_identifier || '/' || own.oid
+     WHERE c.instance IS DISTINCT FROM own.system_identifier || '/' || own.oid;
     PERFORM @extschema@.echosync_wake();
 END
 $$;
-COMMENT ON FUNCTION echosync_adopt() IS 'After a restore or clone: this database may send. Make sure first that the original no longer does.';
+COMMENT ON FUNCTION echosync_adopt() IS 'After a restore, clone or replication: this database may send. Make sure first that the original no longer does.';

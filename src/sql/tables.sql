@@ -34,11 +34,13 @@ CREATE TABLE crm_credentials (
     integration_id uuid PRIMARY KEY REFERENCES crm_integrations ON DELETE CASCADE,
     sealed text NOT NULL,
     expires_at timestamptz,
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    instance text
 );
 COMMENT ON TABLE crm_credentials IS 'Sealed credentials (AES-256-GCM). A table of its own so that no grant on crm_integrations can reach them.';
 COMMENT ON COLUMN crm_credentials.sealed IS 'Bound to the integration and its user: does not open in another row.';
 COMMENT ON COLUMN crm_credentials.expires_at IS 'When the OAuth access token ends; null for API keys.';
+COMMENT ON COLUMN crm_credentials.instance IS 'The database that stored it: system identifier and oid. Another''s, brought here by logical replication, say: nothing is sent until echosync_adopt().';
 
 CREATE TABLE crm_disconnected (
     id uuid PRIMARY KEY,

@@ -49,7 +49,7 @@
 static Statement select_connections = {
 	.sql = "SELECT k.id, i.xmin, i.user_id, i.crm_type, i.status, i.status_reason,"
 	" i.updated_at, i.settings, i.crm_account, i.consecutive_failures,"
-	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at, i.connected_at"
+	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at, i.connected_at, c.instance"
 	" FROM unnest($1) AS k(id)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id",
@@ -213,13 +213,21 @@ changed_connections(List *connections)
 	return changed;
 }
 
-static void
+/* Of a row of select_connections. */
+static bool
+is_anothers(uint64 i)
+{
+	return spi_text(i, 14) != NULL && !instance_is_ours(spi_text(i, 17));
+}
+
+/* False: one is another database's, and is not taken over. */
+static bool
 load_connections(List *connections)
 {
 	RowSet	   *changed = changed_connections(connections);
 
 	if (changed->n_rows == 0)
-		return;
+		return true;
 	rowset_execute(changed, &select_connections);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -227,6 +235,8 @@ load_connections(List *connections)
 		Connection *connection = connection_get(DatumGetUUIDP(spi_datum(i, 1, &missing)));
 
 		(void) spi_datum(i, 2, &missing);
+		if (!missing && is_anothers(i))
+			return false;
 		if (!missing)
 			take_row(connection, i);
 		else
@@ -236,19 +246,21 @@ load_connections(List *connections)
 			connection->row_xmin = InvalidTransactionId;
 		}
 	}
+	return true;
 }
 
 static void
 load_body(void *arg)
 {
-	load_connections(list_make1(arg));
+	if (!load_connections(list_make1(arg)))
+		instance_lost();
 }
 
 bool
 claim_load(Connection *connection)
 {
 	return worker_transaction("echosync: reading a connection", load_body, connection) &&
-		!connection->missing;
+		worker->may_send && !connection->missing;
 }
 
 static Job *
@@ -474,13 +486,12 @@ claim_body(void *arg)
 {
 	List	   *connections = arg;
 
-	if (instance_is_anothers())
+	if (instance_is_anothers() || !load_connections(connections))
 	{
 		instance_lost();
 		return;
 	}
 	move_horizon();
-	load_connections(connections);
 	drop_orphans(connections);
 	count_before_claim(connections);
 	take_rows(connections);

@@ -120,9 +120,14 @@ static void
 mail_test_connection(const MailTicket *ticket, const MailRequest *request)
 {
 	Connection *connection = connection_get(&request->integration);
+	bool		loaded = claim_load(connection);
 
-	if (!claim_load(connection))
+	if (!worker->may_send)
+		answer_not_sending(ticket);
+	else if (connection->missing)
 		answer_error(ticket, "disconnected", "This connection no longer exists.");
+	else if (!loaded)
+		answer_error(ticket, "unreadable", "The connection could not be read; try again in a moment.");
 	else if (!connection->unsealed)
 		answer_error(ticket, "sealed", "The stored credential cannot be opened with the key in force.");
 	else if (limit_tries_patience(connection))

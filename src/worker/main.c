@@ -189,7 +189,7 @@ environment_body(void *arg)
 	statement_execute(&select_stamp, NULL, NULL, false, 1);
 	if (SPI_processed == 0)
 		statement_execute(&stamp_instance, values, NULL, false, 0);
-	environment->copy = instance_is_anothers();
+	environment->copy = instance_is_anothers() || instance_has_anothers_credentials();
 	if (environment->copy)
 		instance_lost();
 	else

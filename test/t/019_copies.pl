@@ -11,8 +11,9 @@ use Time::HiRes qw(time);
 
 my $t = EchosyncFaults->start(conf => <<'CONF');
 echosync.uncertain_wait = '1500ms'
-wal_level = replica
+wal_level = logical
 max_wal_senders = 5
+max_replication_slots = 5
 hot_standby = on
 CONF
 
@@ -256,6 +257,46 @@ $t->behaviour('CREATE DATABASE ... TEMPLATE, ALTER DATABASE RENAME and DROP DATA
 	ok($stays->wait_for_worker, 'and has its worker back');
 	$session->quit;
 	$took->('DROP DATABASE', 'DROP DATABASE stays');
+});
+
+$t->behaviour("a subscriber of another database's rows sends nothing, whatever came without the stamp, until it takes that one's place", sub {
+	my ($publisher, $subscriber) = map { $t->new_database($_) } qw(publisher subscriber);
+	my $tables = 'leads, crm_integrations, crm_credentials, crm_lead_sources, crm_lead_links, crm_sync_queue';
+
+	$subscriber->wait_until('the subscriber has its own stamp', sub { ($subscriber->worker_state || '') eq 'idle' });
+	my $user = $publisher->user(lofty => 1);
+	$publisher->lead($user);
+	$publisher->drain($user);
+
+	# From here on the original is silent: what is sent, the subscriber sends.
+	$publisher->sql('UPDATE crm_instance SET database_oid = 1; SELECT echosync_wake_now()');
+	$publisher->wait_until('the original is silent', sub { $publisher->worker_state eq 'copy' });
+	my $lead = $publisher->lead($user, first_name => 'Waiting');
+	my $mark = $t->mark;
+
+	$publisher->sql("CREATE PUBLICATION p FOR TABLE $tables");
+	$publisher->sql("SELECT pg_create_logical_replication_slot('copies', 'pgoutput')");
+	$subscriber->sql('DELETE FROM crm_lead_sources');
+	$subscriber->sql("CREATE SUBSCRIPTION s CONNECTION " . lit($t->node->connstr('publisher')) . " PUBLICATION p WITH (create_slot = false, slot_name = copies)");
+	$subscriber->wait_for_sql("SELECT count(*) FROM crm_sync_queue WHERE user_id = '$user->{id}'", '1');
+	$subscriber->sql("SELECT echosync_wake('$user->{lofty}')");
+	$subscriber->wait_until('it knows', sub { $subscriber->worker_state eq 'copy' });
+	$publisher->lead($user, first_name => 'Later');
+	$subscriber->wait_for_sql("SELECT count(*) FROM crm_sync_queue WHERE user_id = '$user->{id}'", '2');
+	$subscriber->wait_for_sql("SELECT count(*) FROM leads WHERE user_id = '$user->{id}'", '3');
+	$subscriber->wait_for_sql('SELECT count(*) FROM crm_lead_sources', '1');
+	like($subscriber->sql_as($user, "SELECT message FROM echosync_test_connection('$user->{lofty}')"), qr/this database is a copy of another. When the original no longer sends/, 'who tests is told');
+	is(scalar $t->requests($user, 'lofty', since => $mark), 0, 'nothing was sent');
+	like($subscriber->sql("SELECT string_agg(detail, ' ') FROM echosync_doctor() WHERE NOT ok AND check_name IN ('subscriptions', 'worker')"),
+		qr/state copy.*s brings crm_credentials, crm_integrations/, 'the doctor says so');
+
+	$subscriber->sql('ALTER SUBSCRIPTION s DISABLE; ALTER SUBSCRIPTION s SET (slot_name = NONE); DROP SUBSCRIPTION s');
+	$publisher->sql("SELECT pg_drop_replication_slot('copies')");
+	$subscriber->sql('SELECT echosync_adopt()');
+	$subscriber->drain($user);
+	is_deeply([ $subscriber->log_lines($user) ], [ ('created success') x 2 ], 'the log');
+	is_deeply([ sort map { $_->{firstName} } grep { $_->{firstName} =~ /Waiting|Later/ } $t->records($user, 'lofty') ], [qw(Later Waiting)], 'adopted, it sends what waited, once');
+	$_->assert_nothing_left for $subscriber;
 });
 
 $t->done;
