@@ -330,6 +330,8 @@ mail_finished(Job *job)
 	MailReply	reply = {0};
 
 	fill_reply(job, &reply);
+	if (reply.ok && !job->connection->temporary)
+		connection_reached(job->connection);	/* as well as a probe */
 	if (reply.ok && job->mail->kind == MAIL_EXCHANGE_AND_STORE)
 	{
 		Store		store = {.job = job};
