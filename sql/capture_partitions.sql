@@ -253,7 +253,7 @@ INSERT INTO leads_bob (id, user_id, tel, risk_score) VALUES (94, 'bob', '8015550
 SELECT * FROM taken();
 -- A trigger that somebody disabled on a leaf is seen by the doctor.
 ALTER TABLE leads_bob DISABLE TRIGGER echosync_capture;
-SELECT ok, detail, hint LIKE 'SELECT echosync_attach_leads(''public.leads''%tel%' AS hint_keeps_the_mapping FROM echosync_doctor() WHERE check_name = 'leads public.leads';
+SELECT ok, detail, hint FROM echosync_doctor() WHERE check_name = 'leads public.leads';
 SELECT echosync_attach_leads('leads', '{"phone": "tel"}');
 SELECT ok, detail, hint FROM echosync_doctor() WHERE check_name = 'leads public.leads';
 SELECT echosync_detach_leads('leads');

@@ -198,12 +198,16 @@ AS $$
 DECLARE
     one record;
     attach text;
+    again text;
+    forget text;
+    adrift boolean;
 BEGIN
     SELECT c.oid IS NOT NULL AS there, c.relkind IN ('r', 'p') AS a_table, c.relpersistence = 'u' AS unlogged,
            coalesce(c.relrowsecurity AND c.relforcerowsecurity, false) AS forced,
            c.relnamespace::regnamespace AS schema, pg_get_userbyid(c.relowner) AS owner,
            has_schema_privilege(c.relowner, c.relnamespace, 'USAGE') AS may_use, has_table_privilege(c.relowner, c.oid, 'SELECT') AS may_read,
-           f.missing, f.kept, f.asked,
+           f.missing, f.kept,
+           (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_namespace n WHERE n.oid = c.relnamespace) AS name,
            (SELECT string_agg(l.relid::regclass::text, ', ')
               FROM pg_partition_tree(s.relation) l
              WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid
@@ -219,26 +223,29 @@ BEGIN
            (SELECT string_agg(DISTINCT quote_ident(b.subname), ', ')
               FROM (SELECT t.relid FROM pg_partition_tree(s.relation) t UNION SELECT s.relation) l JOIN pg_subscription_rel r ON r.srrelid = l.relid JOIN pg_subscription b ON b.oid = r.srsubid
              WHERE EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = l.relid AND t.tgname LIKE 'echosync\_capture%' AND t.tgenabled = 'O')) AS subscriptions,
-           (SELECT string_agg(l.relid::regclass::text, ', ')
-              FROM (SELECT t.relid FROM pg_partition_tree(s.relation) t UNION SELECT s.relation) l JOIN pg_class p ON p.oid = l.relid
-             WHERE p.relkind = 'r' AND pg_relation_size(l.relid) > 8 * 1024 * 1024
-               AND NOT EXISTS (SELECT FROM pg_index x
-                                 JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
-                                 LEFT JOIN pg_attribute b ON b.attrelid = x.indrelid AND b.attnum = x.indkey[1]
-                                WHERE x.indrelid = l.relid AND x.indisvalid AND x.indpred IS NULL
-                                  AND (a.attname = s.mapping->>'id' OR a.attname = s.mapping->>'user_id' AND b.attname = s.mapping->>'id'))) AS unindexed
+           u.unindexed, u.indexes
       INTO one
       FROM (SELECT source.*) s LEFT JOIN pg_class c ON c.oid = s.relation
          CROSS JOIN LATERAL (
-               -- The mapping to attach with anew.  A column that is gone is left out, to be recognised by its
-               -- usual names; one that says who must not be contacted has to be named.
-               SELECT string_agg(k.missing, ', ') AS missing, bool_or(k.asked) AS asked,
+            SELECT string_agg(l.relid::regclass::text, ', ') AS unindexed,
+                   string_agg(format('CREATE INDEX CONCURRENTLY ON %s (%I);', l.relid::regclass, s.mapping->>'id'), ' ') AS indexes
+              FROM (SELECT t.relid FROM pg_partition_tree(s.relation) t UNION SELECT s.relation) l JOIN pg_class p ON p.oid = l.relid
+             WHERE p.relkind = 'r' AND pg_relation_size(l.relid) > 8 * 1024 * 1024
+               AND NOT EXISTS (SELECT FROM pg_index x
+                                 JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam AND m.amname IN ('btree', 'hash')
+                                 JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
+                                 LEFT JOIN pg_attribute b ON b.attrelid = x.indrelid AND b.attnum = x.indkey[1]
+                                WHERE x.indrelid = l.relid AND x.indisvalid AND x.indpred IS NULL
+                                  AND (a.attname = s.mapping->>'id' OR a.attname = s.mapping->>'user_id' AND b.attname = s.mapping->>'id'))) u
+         CROSS JOIN LATERAL (
+               -- What to name when it is attached anew.  Columns are recognised by their usual names again, and
+               -- what was named before holds; but what says who must not be contacted is not let go.
+               SELECT string_agg(k.missing, ', ') AS missing,
                       jsonb_object_agg(k.field, CASE k.field WHEN 'do_not_contact' THEN k.names ELSE k.names->0 END)
-                          FILTER (WHERE k.names IS NOT NULL) AS kept
+                          FILTER (WHERE k.asked) AS kept
                  FROM (SELECT n.field, string_agg(n.name, ', ') FILTER (WHERE NOT n.there) AS missing,
                               bool_or(n.strict AND NOT n.there) AS asked,
-                              jsonb_agg(CASE WHEN n.there THEN n.name ELSE format('<the new name of %s>', n.name) END)
-                                  FILTER (WHERE n.there OR n.strict) AS names
+                              jsonb_agg(CASE WHEN n.there THEN n.name ELSE format('<the new name of %s>', n.name) END) AS names
                          FROM (SELECT m.key, v.name, m.key IN ('do_not_contact', 'deleted_at', 'risk_score'),
                                       EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = s.relation
                                                  AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped)
@@ -248,10 +255,12 @@ BEGIN
                               ) n(field, name, strict, there)
                         GROUP BY n.field) k) f;
     check_name := 'leads ' || source.relation::text;
+    adrift := one.any_triggers = 0 AND one.name <> source.attached_as AND to_regclass(source.attached_as) IS NULL;
     detail := CASE WHEN NOT one.there AND one.successor IS NOT NULL THEN format('the table no longer exists, and another one is called %s now: its leads are not captured', source.attached_as)
                    WHEN NOT one.there THEN 'the table no longer exists'
                    WHEN NOT one.a_table OR one.any_triggers = 0 AND one.successor IS NOT NULL
                    THEN format('this is not the table that was attached as %s', source.attached_as)
+                   WHEN adrift THEN format('no trigger is on it, and what was attached was called %s: this may be another table, by the oid of one that was dropped before a restore', source.attached_as)
                    WHEN one.successor IS NOT NULL THEN format('another table is called %s now: its leads are not captured', source.attached_as)
                    WHEN one.forced THEN 'row-level security is forced on its owner: its leads are held back'
                    WHEN NOT one.may_use THEN format('its owner %s may not use schema %s: its leads are held back', one.owner, one.schema)
@@ -265,21 +274,27 @@ BEGIN
                    WHEN one.unindexed IS NOT NULL THEN format('no index covers %s in %s: each lead is looked for in the whole table', source.mapping->>'id', one.unindexed)
                    ELSE 'attached' END;
     ok := detail = 'attached';
-    attach := CASE WHEN one.successor IS NOT NULL THEN format('SELECT echosync_attach_leads(%L, %L);', one.successor::text, source.mapping) END;
+    forget := format('DELETE FROM %s.crm_lead_sources WHERE id = %s;', '@extschema@', source.id);
+    again := format('SELECT echosync_attach_leads(%L);', source.relation::text);
+    attach := CASE WHEN one.successor IS NOT NULL
+                   THEN format('SELECT echosync_attach_leads(%L%s);', one.successor::text,
+                               ', ' || quote_literal(nullif(coalesce(source.named, source.mapping), '{}'))) END;
     hint := CASE WHEN ok THEN NULL
                  WHEN NOT one.there OR NOT one.a_table OR one.any_triggers = 0 AND attach IS NOT NULL
-                 THEN concat_ws(' ', format('DELETE FROM %s.crm_lead_sources WHERE id = %s;', '@extschema@', source.id), attach)
-                 WHEN attach IS NOT NULL THEN format('%s and if nobody writes to the former one any more: SELECT echosync_detach_leads(%L);', attach, source.relation::text)
+                 THEN concat_ws(' ', forget, attach)
+                 WHEN adrift THEN format('If it is that table: %s if it is not: %s', again, forget)
+                 WHEN attach IS NOT NULL THEN format('%s and if nobody writes to the former one any more: SELECT echosync_detach_leads(%L); if it is the former one that has the leads: %s', attach, source.relation::text, again)
                  WHEN one.forced THEN format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', source.relation)
                  WHEN NOT one.may_use THEN format('GRANT USAGE ON SCHEMA %s TO %I;', one.schema, one.owner)
                  WHEN NOT one.may_read THEN format('GRANT SELECT ON %s TO %I;', source.relation, one.owner)
-                 WHEN one.missing IS NOT NULL THEN format('SELECT echosync_attach_leads(%L, %L);', source.relation::text, one.kept)
-                                                   || CASE WHEN one.asked THEN ' with the new name of the column, or without it: it says who must not be contacted' ELSE '' END
-                 WHEN one.silent IS NOT NULL OR one.triggers <> 2 THEN format('SELECT echosync_attach_leads(%L, %L);', source.relation::text, source.mapping)
+                 WHEN one.missing IS NOT NULL THEN CASE WHEN one.kept IS NULL THEN again
+                                                        ELSE format('SELECT echosync_attach_leads(%L, %L); with the new name of the column, or without it: it says who must not be contacted',
+                                                                    source.relation::text, one.kept) END
+                 WHEN one.silent IS NOT NULL OR one.triggers <> 2 THEN again
                  WHEN one.heirs IS NOT NULL THEN format('ALTER TABLE <each of them> NO INHERIT %s; and attach it for itself, or make them partitions', source.relation)
                  WHEN one.subscriptions IS NOT NULL THEN format('If leads are to be sent from here: ALTER TABLE %1$s ENABLE ALWAYS TRIGGER echosync_capture, ENABLE ALWAYS TRIGGER echosync_capture_end; if the publisher sends them: SELECT echosync_detach_leads(%2$L);', source.relation, source.relation::text)
                  WHEN one.unlogged THEN format('ALTER TABLE %s SET LOGGED;', source.relation)
-                 ELSE format('CREATE INDEX CONCURRENTLY ON %s (%I);', one.unindexed, source.mapping->>'id') END;
+                 ELSE one.indexes END;
 END
 $$;
 COMMENT ON FUNCTION echosync_examine_leads(crm_lead_sources) IS 'Row of echosync_doctor() about an attached table. Internal.';
@@ -336,17 +351,20 @@ BEGIN
 
     WHEN 'owner' THEN
 
-    SELECT string_agg(DISTINCT r.rolname, ', ') AS names, string_agg(DISTINCT format('ALTER ROLE %I SUPERUSER;', r.rolname), ' ') AS cure INTO one
+    SELECT string_agg(DISTINCT coalesce(r.rolname, format('a role that is gone (%s)', o.id)), ', ') AS names,
+           coalesce(string_agg(DISTINCT format('ALTER ROLE %I SUPERUSER;', r.rolname), ' ') FILTER (WHERE r.oid IS NOT NULL),
+                    'Restore a dump of this database as a superuser: nothing can be given away by a role that is gone.') AS cure INTO one
       FROM pg_extension e
       LEFT JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
       LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
       LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid AND p.prosecdef
-      JOIN pg_roles r ON r.oid IN (e.extowner, c.relowner, p.proowner)
-     WHERE e.extname = 'echosync' AND NOT r.rolsuper;
+      CROSS JOIN LATERAL unnest(ARRAY[e.extowner, c.relowner, p.proowner]) o(id)
+      LEFT JOIN pg_roles r ON r.oid = o.id
+     WHERE e.extname = 'echosync' AND o.id IS NOT NULL AND r.rolsuper IS NOT TRUE;
     check_name := 'owner'; ok := one.names IS NULL;
     detail := CASE WHEN ok THEN 'the extension is a superuser''s'
                    ELSE format('%s, who owns the extension or parts of it, is no superuser: row-level security hides its tables from it, and the other checks may see nothing', one.names) END;
-    hint := one.cure;
+    hint := CASE WHEN NOT ok THEN one.cure END;
     RETURN NEXT;
 
     WHEN 'worker' THEN
@@ -363,7 +381,7 @@ BEGIN
                                coalesce('; last error: ' || one.last_error, '')) END;
     hint := CASE WHEN ok THEN NULL
                  WHEN one.workers = 0 THEN 'SHOW echosync.databases; SHOW max_worker_processes; and look for "echosync" in the server log'
-                 WHEN 'copy' = ANY (one.list) THEN 'This database is a restored copy. When the original no longer sends: SELECT echosync_adopt();'
+                 WHEN 'copy' = ANY (one.list) THEN 'Its rows are those of another database, restored or replicated. When the original no longer sends: SELECT echosync_adopt();'
                  WHEN 'disabled' = ANY (one.list) THEN 'ALTER SYSTEM SET echosync.enabled = on; SELECT pg_reload_conf();'
                  WHEN one.list && ARRAY['no_key', 'wrong_key'] THEN 'See the check "key".'
                  WHEN one.list && ARRAY['unknown', 'starting'] THEN 'The worker cannot look at the extension''s tables. Who holds them: SELECT l.relation::regclass, a.pid, a.state, a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.mode = ''AccessExclusiveLock'' AND l.relation IS NOT NULL; and see the server log'
@@ -421,7 +439,7 @@ BEGIN
               FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c(setting)
               LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
              WHERE (d.oid IS NULL OR d.datname = current_database())
-               AND c.setting ~* '^(echosync\.capture=(off|false|no|0)|session_replication_role=replica)$'
+               AND c.setting ~* '^(echosync\.capture=(of|off|n|no|f|fa|fal|fals|false|0)|session_replication_role=replica)$'
              UNION ALL
             SELECT format('%s = %s', g.name, g.reset_val), format('ALTER SYSTEM RESET %s; SELECT pg_reload_conf();', g.name)
               FROM pg_settings g
@@ -434,6 +452,14 @@ BEGIN
 
     WHEN 'leads' THEN
 
+    IF NOT EXISTS (SELECT FROM @extschema@.crm_lead_sources s WHERE s.attached) THEN
+        check_name := 'leads';
+        ok := NOT EXISTS (SELECT FROM @extschema@.crm_integrations) OR EXISTS (SELECT FROM @extschema@.crm_sync_queue q WHERE q.source_id = 0)
+              OR EXISTS (SELECT FROM @extschema@.crm_lead_links l WHERE l.source_id = 0);
+        detail := CASE WHEN ok THEN 'no table is attached: what webhooks bring is all' ELSE 'no table is attached, and no webhook has brought a lead: nothing is captured' END;
+        hint := CASE WHEN NOT ok THEN 'SELECT echosync_attach_leads(''<the table of leads>'');' END;
+        RETURN NEXT;
+    END IF;
     FOR source IN SELECT s.* FROM @extschema@.crm_lead_sources s WHERE s.attached ORDER BY s.id LOOP
         BEGIN
             RETURN QUERY SELECT x.* FROM @extschema@.echosync_examine_leads(source) x;
@@ -449,7 +475,7 @@ BEGIN
         RETURN NEXT;
     END LOOP;
     FOR one IN
-        SELECT t.relation, s.mapping
+        SELECT t.relation, nullif(coalesce(s.named, s.mapping), '{}') AS mapping
           FROM (SELECT DISTINCT g.tgrelid::regclass AS relation, encode(g.tgargs, 'escape') AS argument FROM pg_trigger g
                  WHERE g.tgfoid = '@extschema@.echosync_capture()'::regprocedure AND g.tgparentid = 0) t
           LEFT JOIN @extschema@.crm_lead_sources s ON s.id || '\000' = t.argument
@@ -479,6 +505,19 @@ BEGIN
     detail := CASE WHEN ok THEN 'none carries sealed credentials or leads that wait'
                    ELSE format('sealed credentials and snapshots of leads go to subscribers: %s', one.words) END;
     hint := one.cure;
+    RETURN NEXT;
+
+    SELECT string_agg(format('%s brings %s', b.subname, b.tables), '; ' ORDER BY b.subname) AS words,
+           string_agg(format('ALTER SUBSCRIPTION %I SET PUBLICATION <one of the application''s tables alone>;', b.subname), ' ' ORDER BY b.subname) AS cure INTO one
+      FROM (SELECT p.subname, string_agg(c.relname, ', ' ORDER BY c.relname)
+              FROM pg_subscription_rel r JOIN pg_subscription p ON p.oid = r.srsubid JOIN pg_class c ON c.oid = r.srrelid
+              JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+              JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND e.extname = 'echosync'
+             GROUP BY p.subname) b(subname, tables);
+    check_name := 'subscriptions'; ok := one.words IS NULL;
+    detail := CASE WHEN ok THEN 'none brings rows of the extension''s tables'
+                   ELSE format('rows of another database come into the extension''s tables: %s; with its credentials nothing is sent from here', one.words) END;
+    hint := CASE WHEN NOT ok THEN one.cure || ' and when this database is to send in its place: DROP SUBSCRIPTION, then SELECT echosync_adopt();' END;
     RETURN NEXT;
 
     WHEN 'connections' THEN
