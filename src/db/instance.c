@@ -28,7 +28,7 @@
 #include "db/statement.h"
 
 static Statement select_anothers = {
-	.sql = "SELECT 1 FROM @schema@.crm_credentials c WHERE c.instance IS DISTINCT FROM $1 LIMIT 1",
+	.sql = "SELECT 1 FROM @schema@.crm_credentials c WHERE c.instance <> $1 LIMIT 1",
 	.nargs = 1,
 	.argtypes = {TEXTOID}
 };
@@ -42,7 +42,7 @@ instance_name(void)
 bool
 instance_is_ours(const char *name)
 {
-	return name != NULL && strcmp(name, instance_name()) == 0;
+	return name == NULL || strcmp(name, instance_name()) == 0;
 }
 
 static bool

@@ -8,7 +8,7 @@
 /* The name of this database that its credentials carry (crm_credentials.instance). */
 extern const char *instance_name(void);
 
-/* Whose is this credential?  NULL: nobody has said. */
+/* Is this credential's name ours?  NULL, where nobody has said, is. */
 extern bool instance_is_ours(const char *name);
 
 /*

@@ -35,7 +35,8 @@
 #define STEP_PAUSE 3			/* times as long as a step took */
 #define WAIT_MIN_MS 200			/* for transactions to end */
 #define WAIT_MAX_MS 5000
-#define RETRY_MS 10000			/* a pass that failed */
+#define RETRY_MIN_MS 10000		/* a pass that failed, and twice as long each time */
+#define RETRY_MAX_MS 600000
 #define GAPS_MAX 1000			/* in one pass */
 
 static Statement select_gaps = {
@@ -86,6 +87,7 @@ static List *gaps = NIL;
 static bool expected = true;	/* there may be new rows */
 static TimestampTz due = 0;		/* 0: nothing is to be done */
 static long wait_ms = WAIT_MIN_MS;
+static long retry_ms = RETRY_MIN_MS;
 
 /* A pass through the attached tables; source 0: none is under way. */
 static struct
@@ -344,12 +346,47 @@ queue_found(Step *step, const Gap *gap, const char *lead_id)
 	rowset_null(step->found);
 }
 
+/* Is it in the gap of a user who is in this pass? */
 static bool
-is_users_row(const LeadKey *key, const char *text, const char *user_id)
+is_found(const Gap *gap, TransactionId xmin, FullTransactionId next)
 {
-	const char *owner = strcmp(text, user_id) == 0 ? user_id : lead_user_of(key, text);
+	return gap->in_pass && gap->user_id != NULL && gap_has(gap, xmin, next);
+}
 
-	return owner != NULL && strcmp(owner, user_id) == 0;
+/* Whose row it is: a user of the pass, mostly, by exactly this text. */
+static const char *
+row_owner(const LeadKey *key, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		const Gap  *gap = lfirst(lc);
+
+		if (gap->in_pass && gap->user_id != NULL && strcmp(gap->user_id, text) == 0)
+			return gap->user_id;
+	}
+	return lead_user_of(key, text);
+}
+
+static void
+take_row(Step *step, const LeadKey *user, const char *lead_id, const char *text,
+		 TransactionId xmin, FullTransactionId next)
+{
+	const char *owner = NULL;
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		const Gap  *gap = lfirst(lc);
+
+		if (!is_found(gap, xmin, next))
+			continue;
+		if (owner == NULL && (owner = row_owner(user, text)) == NULL)
+			return;
+		if (strcmp(owner, gap->user_id) == 0)
+			queue_found(step, gap, lead_id);
+	}
 }
 
 /* Of what was read, the rows that are in a gap of their user. */
@@ -366,18 +403,9 @@ take_rows(Step *step, const LeadKey *user)
 		char	   *text = SPI_getvalue(table->vals[i], table->tupdesc, 2);
 		bool		isnull;
 		TransactionId xmin = DatumGetTransactionId(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
-		ListCell   *lc;
 
-		if (lead_id == NULL || text == NULL || isnull)
-			continue;
-		foreach(lc, gaps)
-		{
-			Gap		   *gap = lfirst(lc);
-
-			if (gap->in_pass && gap->user_id != NULL && gap_has(gap, xmin, next) &&
-				is_users_row(user, text, gap->user_id))
-				queue_found(step, gap, lead_id);
-		}
+		if (lead_id != NULL && text != NULL && !isnull)
+			take_row(step, user, lead_id, text, xmin, next);
 	}
 }
 
@@ -605,6 +633,14 @@ wait_for(int64 ms)
 	due = TimestampTzPlusMilliseconds(worker->now, ms);
 }
 
+/* A table that cannot be read is no reason to read the others all the time. */
+static void
+wait_after_failure(void)
+{
+	wait_for(retry_ms);
+	retry_ms = Min(2 * retry_ms, RETRY_MAX_MS);
+}
+
 /* Wait for transactions to end, the longer the longer they go on. */
 static void
 begin_or_wait(void)
@@ -636,7 +672,7 @@ gaps_turn(void)
 		expected = false;
 		if (!load_gaps())
 		{
-			wait_for(RETRY_MS);
+			wait_after_failure();
 			return;
 		}
 	}
@@ -644,6 +680,11 @@ gaps_turn(void)
 		begin_or_wait();
 	else if (pass_step())
 		wait_for(STEP_PAUSE * (GetCurrentTimestamp() - begun_at) / 1000);
+	else if (end_pass())
+	{
+		retry_ms = RETRY_MIN_MS;
+		wait_for(0);
+	}
 	else
-		wait_for(end_pass() ? 0 : RETRY_MS);
+		wait_after_failure();
 }
