@@ -54,6 +54,9 @@ SELECT try_attach('rails');
 -- The best of several that match, whatever their order in the table.
 CREATE TABLE both_names (uuid uuid, lead_id text, id int, account_id int, owner_id int, user_id int, phone1 text, mobile text, phone text, e_mail text, email_address text);
 SELECT try_attach('both_names');
+-- Headers of exports.
+CREATE TABLE headers (id int PRIMARY KEY, "User ID" text, "First Name" text, "last-name" text, "phone.number" text, "E-mail" text, "Do Not Call" text, "Zip Code" text, "Risk Score" int);
+SELECT try_attach('headers');
 -- All do-not-contact columns are taken together.
 CREATE TABLE flags (id int, user_id text, phone text, dnc boolean, do_not_call boolean, opted_out timestamptz, opt_out text, unsubscribed boolean,
     is_dnc boolean, dnc_status text, dnc_registered boolean, do_not_contact boolean);
@@ -282,7 +285,7 @@ DROP TABLE t_int;
 SELECT count(*) AS attached FROM crm_lead_sources s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation);
 
 SELECT echosync_detach_leads('odd');
-DROP TABLE forced, camel, shout, short, rails, both_names, flags, alike, odd, holes, mute, parted, quick, undone, elsewhere."Again!",
+DROP TABLE headers, forced, camel, shout, short, rails, both_names, flags, alike, odd, holes, mute, parted, quick, undone, elsewhere."Again!",
     t_bigint, t_uuid, t_varchar, t_domain, t_citext, t_numeric, t_char, t_name, t_enum, t_bytea, temporary;
 DROP VIEW v CASCADE;
 DROP SEQUENCE seq;

@@ -19,7 +19,7 @@
 #define USUAL_NAMES_MAX 10
 
 /*
- * Usual names, best first, without regard to case and underscores.  All that
+ * Usual names, best first, without regard to case and to what divides words.  All that
  * match do_not_contact are taken together: one of them set is enough.
  */
 static const char *const usual_names[LEAD_FIELD_COUNT][USUAL_NAMES_MAX] = {
@@ -48,7 +48,7 @@ lead_column_plain_name(const char *name, char plain[NAMEDATALEN])
 
 	for (; *name != '\0' && n < NAMEDATALEN - 1; name++)
 	{
-		if (*name != '_' && *name != ' ')
+		if (strchr("_ -.", *name) == NULL)
 			plain[n++] = pg_ascii_tolower((unsigned char) *name);
 	}
 	plain[n] = '\0';

@@ -42,7 +42,7 @@ extern LeadColumns *lead_columns_from_jsonb(Jsonb *mapping);
 /* "id = lead_no, phone = tel, ...". */
 extern char *lead_columns_words(const LeadColumns *columns);
 
-/* Lower case, without underscores and blanks: names that are the same to people. */
+/* Lower case, without underscores, blanks, hyphens and dots: names that are the same to people. */
 extern void lead_column_plain_name(const char *name, char plain[NAMEDATALEN]);
 
 /* Is it one of the usual names of the field? */

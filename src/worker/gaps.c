@@ -5,8 +5,9 @@
  * When all transactions have ended that may not have seen a connection, the
  * attached tables are gone through once, for all such connections: leads whose
  * rows are by one of those transactions are queued.  A table whose index begins
- * with the user is asked for the users' rows; another is read by so many blocks
- * at a time that leads go on being sent.
+ * with the user is asked for the users' rows, unless that has failed, as where these
+ * are very many; another is read by so many blocks at a time that leads go on being
+ * sent.
  *
  * A pass that fails, or a worker that ends, begins again: what is queued twice is
  * one job.
@@ -19,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -94,6 +96,7 @@ static struct
 {
 	bool		begun;
 	bool		failed;
+	bool		busy;			/* ... since somebody holds a table */
 	int			source_id;		/* being read, or read last */
 	BlockNumber block;			/* ... from here on */
 	bool		ended;			/* the source is read to its end */
@@ -320,6 +323,7 @@ typedef struct Step
 	BlockNumber n_blocks;		/* of its largest partition */
 	BlockNumber window;
 	bool		whole;			/* asked for the users' rows, by an index */
+	bool		busy;			/* somebody holds it */
 	RowSet	   *found;			/* QUEUE_COLUMNS */
 	int			n_found;
 } Step;
@@ -451,6 +455,16 @@ users_array(const LeadKey *key, Datum *array)
 	return n_fit;
 }
 
+/* So many blocks are asked for, not all rows of the users once for each piece. */
+static void
+avoid_indexes(void)
+{
+	static const char *const settings[] = {"enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 read_rows(Step *step, Oid owner)
 {
@@ -462,6 +476,8 @@ read_rows(Step *step, Oid owner)
 	Oid			type;
 
 	read_guard_begin(step->source_id, owner, &saved);
+	if (!step->whole)
+		avoid_indexes();
 	lead_key_init(&id, step->columns, step->relation, LEAD_FIELD_ID);
 	lead_key_init(&user, step->columns, step->relation, LEAD_FIELD_USER_ID);
 	type = lead_key_array_type(&user);
@@ -523,7 +539,7 @@ measure(Step *step)
 	step->n_blocks = (BlockNumber) spi_int64(0, 1, 0);
 	n_leaves = spi_int64(0, 2, 1);
 	step->window = (BlockNumber) Max(STEP_BLOCKS / Max(n_leaves, 1), 16);
-	step->whole = step->n_blocks <= step->window || has_user_index(step);
+	step->whole = step->n_blocks <= step->window || (retry_ms == RETRY_MIN_MS && has_user_index(step));
 }
 
 static void
@@ -540,6 +556,7 @@ step_body(void *arg)
 			step->whole = true;
 			return;
 		case TABLE_BUSY:
+			step->busy = true;
 			ereport(ERROR,
 					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 					 errmsg("attached table %u is locked", step->relation)));
@@ -587,6 +604,7 @@ pass_step(void)
 	if (!ok)
 	{
 		pass.failed = true;
+		pass.busy |= step.busy;
 		if (step.source_id == 0)
 			return false;
 	}
@@ -637,8 +655,9 @@ wait_for(int64 ms)
 static void
 wait_after_failure(void)
 {
-	wait_for(retry_ms);
-	retry_ms = Min(2 * retry_ms, RETRY_MAX_MS);
+	wait_for(pass.busy ? RETRY_MIN_MS : retry_ms);
+	if (!pass.busy)
+		retry_ms = Min(2 * retry_ms, RETRY_MAX_MS);
 }
 
 /* Wait for transactions to end, the longer the longer they go on. */

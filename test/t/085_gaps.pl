@@ -123,7 +123,7 @@ $t->behaviour('tables of many blocks, of partitions, of another spelling, and on
 	$t->drain($free);
 	is($t->sql("SELECT count(*) > 0 FROM crm_sync_gaps g WHERE integration_id = '$user->{lofty}'"), 't', 'one that is locked is waited for, and others\' leads go');
 	$holder->query_safe('COMMIT');
-	$t->wait_until('then it is read', sub { $t->sql('SELECT count(*) FROM crm_sync_gaps') == 0 }, 40);
+	$t->wait_until('then it is read', sub { $t->sql('SELECT count(*) FROM crm_sync_gaps') == 0 }, 60);
 	settle($user);
 	is(names($user), 'Big Moved W0 W100001', 'its leads are there');
 	$_->quit for $session, $holder;
