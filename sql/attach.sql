@@ -202,7 +202,7 @@ ALTER TABLE again SET SCHEMA elsewhere;
 ALTER TABLE elsewhere.again RENAME TO "Again!";
 INSERT INTO elsewhere."Again!" VALUES (3, 'ann', NULL, '8015550103', 1);
 SELECT taken();
--- Detached: no trigger, and nothing is queued; what waited is the worker's to cancel (086_attach.pl).
+-- Detached: no trigger, nothing queued, and what waited is cancelled.
 INSERT INTO elsewhere."Again!" VALUES (4, 'ann', NULL, '8015550104', 1);
 SELECT count(*) AS waiting FROM crm_sync_queue;
 SELECT echosync_detach_leads('elsewhere."Again!"');

@@ -45,9 +45,23 @@ static Statement retire_source = {
 	.argtypes = {REGCLASSOID}
 };
 
-/* What is queued of it the worker meets, and finds its table gone. */
 static Statement detach_source = {
 	.sql = "UPDATE @schema@.crm_lead_sources SET attached = false WHERE relation = $1 AND attached",
+	.nargs = 1,
+	.argtypes = {REGCLASSOID}
+};
+
+/*
+ * Cancel what is queued.  Rows that the worker holds, and those of a run, whose count
+ * it keeps, the worker meets, and finds their table gone.
+ */
+static Statement cancel_queued = {
+	.sql = "WITH held AS ("
+	" SELECT q.integration_id, q.priority, q.id FROM @schema@.crm_sync_queue q"
+	" JOIN @schema@.crm_lead_sources s ON s.id = q.source_id"
+	" WHERE s.relation = $1 AND q.run_id IS NULL FOR UPDATE OF q SKIP LOCKED"
+	") DELETE FROM @schema@.crm_sync_queue q USING held"
+	" WHERE q.integration_id = held.integration_id AND q.priority = held.priority AND q.id = held.id",
 	.nargs = 1,
 	.argtypes = {REGCLASSOID}
 };
@@ -193,9 +207,13 @@ attach_source_end(Oid relid)
 {
 	Datum		value = ObjectIdGetDatum(relid);
 	SavedUser	saved;
+	bool		attached;
 
 	db_become_owner(&saved);
 	statement_execute(&detach_source, &value, NULL, false, 0);
+	attached = SPI_processed > 0;
+	if (attached)
+		statement_change_now(&cancel_queued, &value);
 	db_restore_user(&saved);
-	return SPI_processed > 0;
+	return attached;
 }

@@ -17,7 +17,7 @@ extern int	attach_source_find(Oid relid, const LeadColumns *columns);
 /* Write it down as attached by the current user; returns its id. */
 extern int	attach_source_store(Oid relid, const LeadColumns *columns, Jsonb *named);
 
-/* It is attached no more; false if it was not. */
+/* It is attached no more, and what is queued is cancelled; false if it was not. */
 extern bool attach_source_end(Oid relid);
 
 #endif							/* ECHOSYNC_ATTACH_SOURCE_H */

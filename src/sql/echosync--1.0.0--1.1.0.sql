@@ -188,7 +188,7 @@ CREATE FUNCTION echosync_describe_leads(leads regclass, mapping jsonb, OUT colum
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION echosync_describe_leads(regclass, jsonb) IS 'Which columns of a table are which fields of a lead, which are not read and may have to be, and what to type if all of those that look like an opt-out are. Internal.';
 
-COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it the worker cancels.';
+COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it is cancelled.';
 
 -- One attached table.  What is wrong first counts, in the order in which it is to be mended.
 CREATE FUNCTION echosync_examine_leads(source crm_lead_sources, OUT check_name text, OUT ok boolean, OUT detail text, OUT hint text)

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION echosync_attach_leads(regclass, jsonb) IS 'Makes a table''s 
 CREATE FUNCTION echosync_detach_leads(leads regclass) RETURNS void
     LANGUAGE c VOLATILE STRICT
     AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it the worker cancels.';
+COMMENT ON FUNCTION echosync_detach_leads(regclass) IS 'Removes the triggers; the table and its rows stay as they are. What is queued from it is cancelled.';
 
 CREATE FUNCTION echosync_describe_leads(leads regclass, mapping jsonb, OUT columns text, OUT overlooked text, OUT hint text)
     LANGUAGE c VOLATILE STRICT

@@ -450,7 +450,7 @@ $t->behaviour('detached, a table is left alone; attached again, its leads flow',
 	$t->change_and_drain($user, $silent, last_name => 'Mapped');
 	my ($record) = grep { $_->{firstName} eq 'Mapped' } $t->records($user, 'lofty');
 	ok($record, 'attached with another mapping, leads flow by it');
-	$t->sql_as($user, "SELECT echosync_attach_leads('leads')");
+	$t->sql_as($user, "SELECT echosync_attach_leads('leads', '{\"first_name\": \"first_name\", \"last_name\": \"last_name\"}')");
 	is($t->sql("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'leads'::regclass AND NOT tgisinternal"), '2', 'attaching anew does not double the triggers');
 	$mark = $t->mark;
 	$t->change_and_drain($user, $known, first_name => 'Again');
