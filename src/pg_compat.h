@@ -121,6 +121,13 @@ compat_wait_event(uint32 *cached, const char *name)
 	((pg_b64_decode) ((text), (len), (char *) (bytes), (size)))
 #endif
 
+/* 17: or a stronger one. */
+#if PG_VERSION_NUM >= 170000
+#define compat_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode), true)
+#else
+#define compat_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
 /* 18: generated columns that are not stored; before, no column is. */
 #ifndef ATTRIBUTE_GENERATED_VIRTUAL
 #define ATTRIBUTE_GENERATED_VIRTUAL 'v'

@@ -29,6 +29,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -182,7 +183,7 @@ static int
 try_row(CapturedRow *row)
 {
 	int			in_work = rows_in_work;
-	int			code = run_in_subtransaction(note_row, row, false);
+	int			code = run_in_subtransaction(note_row, row, true);
 
 	rows_in_work = in_work;
 	return code;
@@ -192,7 +193,8 @@ try_row(CapturedRow *row)
  * A value that cannot be read (json with an escape that is no character, a cast
  * that fails) is not for the application's statement to fail of: the lead is
  * queued without the rule being asked, and the worker says what is wrong with it.
- * Where its id or user is such a value, only a warning can.
+ * Where its id or user is such a value, only a warning can.  What the server is short
+ * of, a lock among it, is no fault of a value.
  */
 static void
 note_row_of(CapturedRow *row)
@@ -355,6 +357,12 @@ capture_call(FmgrInfo *function)
 
 	if (call == NULL)
 	{
+		/*
+		 * A statement that began before somebody connected may have taken all its
+		 * locks before, and would not hear of it; its transaction may be younger
+		 * than those that the connection's gap is of (db/gap.h).
+		 */
+		AcceptInvalidationMessages();
 		call = MemoryContextAllocZero(function->fn_mcxt, sizeof(CaptureCall));
 		call->schema = get_func_namespace(function->fn_oid);
 		function->fn_extra = call;

@@ -83,11 +83,11 @@ disconnected_cancel(const pg_uuid_t *id)
 {
 	Datum		values[2] = {UUIDPGetDatum(id), Int64GetDatum(CANCEL_ROWS)};
 
-	statement_execute(&cancel_queued, values, NULL, false, 0);
+	statement_change_now(&cancel_queued, values);
 	if (spi_int64(0, 1, 0) == CANCEL_ROWS)
 		return true;
-	statement_execute(&forget_dead_letters, values, NULL, false, 0);
-	statement_execute(&end_runs, values, NULL, false, 0);
+	statement_change_now(&forget_dead_letters, values);
+	statement_change_now(&end_runs, values);
 	return false;
 }
 

@@ -10,13 +10,15 @@
  */
 #include "postgres.h"
 
-#include "access/relation.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "storage/lmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -32,11 +34,15 @@ static Statement select_relations = {
 	.nargs = 0
 };
 
+/* One for each connection and type: an open one goes on in the new one. */
 static Statement insert_gap = {
-	.sql = "INSERT INTO @schema@.crm_sync_gaps (integration_id, sync_type, first_xid, next_xid, running_xids)"
-	" VALUES ($1, $2, $3, $4, $5)",
-	.nargs = 5,
-	.argtypes = {UUIDOID, TEXTOID, INT8OID, INT8OID, INT8ARRAYOID}
+	.sql = "WITH open AS ("
+	" DELETE FROM @schema@.crm_sync_gaps g WHERE g.integration_id = $1 AND g.sync_type = $2 RETURNING g.first_xid"
+	") INSERT INTO @schema@.crm_sync_gaps (integration_id, sync_type, first_xid, next_xid, running_xids)"
+	" SELECT $1, $2, LEAST($3, (SELECT pg_catalog.min(o.first_xid) FROM open o)), $4,"
+	" CASE WHEN $6 OR EXISTS (SELECT FROM open) THEN NULL ELSE $5 END",
+	.nargs = 6,
+	.argtypes = {UUIDOID, TEXTOID, INT8OID, INT8OID, INT8ARRAYOID, BOOLOID}
 };
 
 /* Transaction ids that may have written, with their epochs. */
@@ -85,21 +91,23 @@ add_own(Running *running)
 	running->all |= GetCurrentTransactionNestLevel() > 1;
 }
 
-/* Whoever has written to a table holds this lock until its transaction ends. */
+/* Whoever has written to a table, or a partition, holds this lock until its transaction ends. */
 static bool
 has_written_to(Oid relation)
 {
-	Relation	rel;
-	bool		written;
+	ListCell   *lc;
 
-	if (!ConditionalLockRelationOid(relation, AccessShareLock))
-		return false;			/* somebody holds it whom our own lock would keep out */
-	rel = try_relation_open(relation, NoLock);
-	written = rel != NULL && CheckRelationLockedByMe(rel, RowExclusiveLock, true);
-	if (rel != NULL)
-		relation_close(rel, NoLock);
-	UnlockRelationOid(relation, AccessShareLock);
-	return written;
+	if (get_rel_name(relation) == NULL)
+		return false;			/* dropped */
+	foreach(lc, find_all_inheritors(relation, NoLock, NULL))
+	{
+		LOCKTAG		tag;
+
+		SET_LOCKTAG_RELATION(tag, MyDatabaseId, lfirst_oid(lc));
+		if (compat_lock_held_by_me(&tag, RowExclusiveLock))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -118,7 +126,7 @@ static void
 store_gap(const pg_uuid_t *integration, const char *sync_type, Snapshot now, Running *running)
 {
 	uint64		first = full_xid(running, now->xmin);
-	Datum		values[5];
+	Datum		values[6];
 
 	for (int i = 0; i < running->xids->n_rows; i++)
 		first = Min(first, (uint64) DatumGetInt64(running->xids->values[0][i]));
@@ -126,8 +134,9 @@ store_gap(const pg_uuid_t *integration, const char *sync_type, Snapshot now, Run
 	values[1] = CStringGetTextDatum(sync_type);
 	values[2] = Int64GetDatum((int64) first);
 	values[3] = Int64GetDatum((int64) full_xid(running, now->xmax));
-	values[4] = running->all ? (Datum) 0 : rowset_array(running->xids, 0);
-	statement_execute(&insert_gap, values, running->all ? "    n" : NULL, false, 0);
+	values[4] = rowset_array(running->xids, 0);
+	values[5] = BoolGetDatum(running->all);
+	statement_change_now(&insert_gap, values);
 }
 
 /* In REPEATABLE READ what the caller has read is as old as its snapshot. */

@@ -309,8 +309,9 @@ BEGIN
 
     SELECT string_agg(o.what, ', ') AS whose, string_agg(o.cure, ' ') AS cure INTO one
       FROM (SELECT format('%s = %s%s', split_part(c.setting, '=', 1), split_part(c.setting, '=', 2),
-                          concat(' in database ' || d.datname, ' for role ' || r.rolname)),
-                   CASE WHEN r.oid IS NULL THEN format('ALTER DATABASE %I RESET %s;', d.datname, split_part(c.setting, '=', 1))
+                          coalesce(nullif(concat(' in database ' || d.datname, ' for role ' || r.rolname), ''), ' for all roles')),
+                   CASE WHEN r.oid IS NULL AND d.oid IS NULL THEN format('ALTER ROLE ALL RESET %s;', split_part(c.setting, '=', 1))
+                        WHEN r.oid IS NULL THEN format('ALTER DATABASE %I RESET %s;', d.datname, split_part(c.setting, '=', 1))
                         ELSE format('ALTER ROLE %I %sRESET %s;', r.rolname, coalesce('IN DATABASE ' || quote_ident(d.datname) || ' ', ''), split_part(c.setting, '=', 1)) END
               FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c(setting)
               LEFT JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
@@ -339,16 +340,16 @@ BEGIN
     FOR source IN SELECT s.* FROM @extschema@.crm_lead_sources s WHERE s.attached ORDER BY s.id LOOP
         BEGIN
             RETURN QUERY SELECT x.* FROM @extschema@.echosync_examine_leads(source) x;
+            SELECT d.* INTO one FROM @extschema@.echosync_describe_leads(source.relation, source.mapping) d;
+            check_name := 'columns ' || source.relation::text; ok := true;
+            detail := one.columns || coalesce('; not read: ' || one.overlooked, ''); hint := one.hint;
+            RETURN NEXT;
         EXCEPTION WHEN OTHERS THEN
             check_name := 'leads ' || source.relation::text; ok := false;
             detail := format('could not be looked at: %s', SQLERRM);
             hint := CASE SQLSTATE WHEN '55P03' THEN 'Somebody holds a lock on it: SELECT pg_blocking_pids(pid), query FROM pg_stat_activity; then look again' END;
             RETURN NEXT;
         END;
-        SELECT d.* INTO one FROM @extschema@.echosync_describe_leads(source.relation, source.mapping) d;
-        check_name := 'columns ' || source.relation::text; ok := true;
-        detail := one.columns || coalesce('; not read: ' || one.overlooked, ''); hint := one.hint;
-        RETURN NEXT;
     END LOOP;
     FOR one IN
         SELECT t.relation, nullif(coalesce(s.named, s.mapping), '{}') AS mapping
@@ -440,7 +441,7 @@ BEGIN
     check_name := 'gaps'; ok := one.total = 0;
     detail := CASE WHEN ok THEN 'what was written while connections began to sync is queued'
                    ELSE format('%s connections began to sync, the first at %s, while transactions went on: what those have written is not queued yet', one.total, one.since) END;
-    hint := CASE WHEN NOT ok THEN format('Transactions that go on since then: SELECT pid, xact_start, state, query FROM pg_stat_activity WHERE xact_start < %L; and prepared ones: SELECT gid, prepared FROM pg_prepared_xacts; if there are none, see the server log', one.since) END;
+    hint := CASE WHEN NOT ok THEN format('Transactions that go on since then: SELECT pid, xact_start, state, query FROM pg_stat_activity WHERE xact_start < %L; and prepared ones: SELECT gid, prepared FROM pg_prepared_xacts; if there are none, a table cannot be read: see the checks of leads, and the server log, which names it', one.since) END;
     RETURN NEXT;
 
     WHEN 'tokens' THEN

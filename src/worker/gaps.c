@@ -9,14 +9,16 @@
  * are very many; another is read by so many blocks at a time that leads go on being
  * sent.
  *
- * A pass that fails, or a worker that ends, begins again: what is queued twice is
- * one job.
+ * A table that cannot be read keeps its gaps open, and is looked at again, alone and
+ * less and less often.  A worker that ends begins again: what is queued twice is one
+ * job.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/transam.h"
+#include "catalog/pg_am_d.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -37,7 +39,7 @@
 #define STEP_PAUSE 3			/* times as long as a step took */
 #define WAIT_MIN_MS 200			/* for transactions to end */
 #define WAIT_MAX_MS 5000
-#define RETRY_MIN_MS 10000		/* a pass that failed, and twice as long each time */
+#define RETRY_MIN_MS 10000		/* a table that could not be read, and twice as long each time */
 #define RETRY_MAX_MS 600000
 #define GAPS_MAX 1000			/* in one pass */
 
@@ -82,21 +84,25 @@ typedef struct Gap
 	int			n_running;
 	uint64		end;			/* drawn since its commit: these see the connection */
 	bool		in_pass;
+	List	   *failed;			/* sources that are left; NIL at first: all */
+	int			n_failures;
+	TimestampTz not_before;
 } Gap;
 
 static MemoryContext context = NULL;
 static List *gaps = NIL;
 static bool expected = true;	/* there may be new rows */
+static TimestampTz look_again_at = 0;	/* ... which could not be read */
 static TimestampTz due = 0;		/* 0: nothing is to be done */
 static long wait_ms = WAIT_MIN_MS;
-static long retry_ms = RETRY_MIN_MS;
 
-/* A pass through the attached tables; source 0: none is under way. */
+/* A pass through the attached tables. */
 static struct
 {
 	bool		begun;
-	bool		failed;
-	bool		busy;			/* ... since somebody holds a table */
+	List	   *failed;			/* sources, in our context */
+	bool		busy;			/* all of these only since somebody holds them */
+	bool		aborted;		/* our own tables could not be read */
 	int			source_id;		/* being read, or read last */
 	BlockNumber block;			/* ... from here on */
 	bool		ended;			/* the source is read to its end */
@@ -113,7 +119,7 @@ gaps_next(void)
 {
 	if (!worker->may_send || worker->leave_by != 0)
 		return 0;
-	return expected ? worker->now : due;
+	return expected ? Max(look_again_at, worker->now) : due;
 }
 
 void
@@ -121,6 +127,8 @@ gaps_shift_times(TimeOffset step)
 {
 	if (due != 0)
 		due += step;
+	if (look_again_at != 0)
+		look_again_at += step;
 }
 
 static Gap *
@@ -227,9 +235,10 @@ static void
 load_body(void *arg)
 {
 	List	  **empty = arg;
-	uint64		end = snapshot_part(pg_snapshot_xmax);
+	uint64		end;
 
 	statement_execute(&select_gaps, NULL, NULL, false, 0);
+	end = U64FromFullTransactionId(ReadNextFullTransactionId());	/* after what was seen has committed */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
@@ -282,14 +291,14 @@ begin_pass(void)
 	if (!worker_transaction("echosync: waiting for transactions to end", oldest_body, &oldest))
 		return false;
 	memset(&pass, 0, sizeof(pass));
+	pass.ended = pass.busy = true;
 	foreach(lc, gaps)
 	{
 		Gap		   *gap = lfirst(lc);
 
-		gap->in_pass = oldest >= gap->end;
+		gap->in_pass = oldest >= gap->end && clock_plausible(gap->not_before, RETRY_MAX_MS) <= worker->now;
 		pass.begun |= gap->in_pass;
 	}
-	pass.ended = true;
 	return pass.begun;
 }
 
@@ -350,11 +359,48 @@ queue_found(Step *step, const Gap *gap, const char *lead_id)
 	rowset_null(step->found);
 }
 
+/* Is the source to be read for it, in this pass? */
+static bool
+gap_wants(const Gap *gap, int source_id)
+{
+	return gap->in_pass && gap->user_id != NULL &&
+		(gap->failed == NIL || list_member_int(gap->failed, source_id));
+}
+
+static bool
+source_is_wanted(int source_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		if (gap_wants(lfirst(lc), source_id))
+			return true;
+	}
+	return false;
+}
+
+/* It has failed before: its rows are asked for piece by piece. */
+static bool
+source_has_failed(int source_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		const Gap  *gap = lfirst(lc);
+
+		if (gap->in_pass && list_member_int(gap->failed, source_id))
+			return true;
+	}
+	return false;
+}
+
 /* Is it in the gap of a user who is in this pass? */
 static bool
-is_found(const Gap *gap, TransactionId xmin, FullTransactionId next)
+is_found(const Gap *gap, int source_id, TransactionId xmin, FullTransactionId next)
 {
-	return gap->in_pass && gap->user_id != NULL && gap_has(gap, xmin, next);
+	return gap_wants(gap, source_id) && gap_has(gap, xmin, next);
 }
 
 /* Whose row it is: a user of the pass, mostly, by exactly this text. */
@@ -384,7 +430,7 @@ take_row(Step *step, const LeadKey *user, const char *lead_id, const char *text,
 	{
 		const Gap  *gap = lfirst(lc);
 
-		if (!is_found(gap, xmin, next))
+		if (!is_found(gap, step->source_id, xmin, next))
 			continue;
 		if (owner == NULL && (owner = row_owner(user, text)) == NULL)
 			return;
@@ -413,11 +459,31 @@ take_rows(Step *step, const LeadKey *user)
 	}
 }
 
+/* How many ids ago the oldest of the gaps began: rows that are older are passed over in the scan. */
+static uint32
+gaps_age(void)
+{
+	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
+	uint64		first = next;
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		const Gap  *gap = lfirst(lc);
+
+		if (gap->in_pass)
+			first = Min(first, gap->first);
+	}
+	return (uint32) Min(next - first + 1, PG_INT32_MAX);
+}
+
 static char *
 step_sql(const Step *step, const LeadKey *id, const LeadKey *user)
 {
-	char	   *sql = psprintf("SELECT %s, %s, t.xmin FROM %s t WHERE %s", lead_key_text_sql(id), lead_key_text_sql(user),
-							   lead_table_name(step->relation), lead_key_match_sql(user, "ANY ($1)"));
+	char	   *sql = psprintf("SELECT %s, %s, t.xmin FROM %s t WHERE %s"
+							   " AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) %u",
+							   lead_key_text_sql(id), lead_key_text_sql(user),
+							   lead_table_name(step->relation), lead_key_match_sql(user, "ANY ($1)"), gaps_age());
 
 	if (step->whole)
 		return sql;
@@ -428,7 +494,7 @@ step_sql(const Step *step, const LeadKey *id, const LeadKey *user)
 
 /* The users of the gaps, as values of the column. */
 static int
-users_array(const LeadKey *key, Datum *array)
+users_array(int source_id, const LeadKey *key, Datum *array)
 {
 	int			n = list_length(gaps);
 	char	  **texts = palloc(sizeof(char *) * (n + 1));
@@ -442,7 +508,7 @@ users_array(const LeadKey *key, Datum *array)
 	{
 		const Gap  *gap = lfirst(lc);
 
-		if (gap->in_pass && gap->user_id != NULL)
+		if (gap_wants(gap, source_id))
 			texts[n_texts++] = gap->user_id;
 	}
 	lead_keys_parse(key, texts, n_texts, values, fits);
@@ -481,7 +547,7 @@ read_rows(Step *step, Oid owner)
 	lead_key_init(&id, step->columns, step->relation, LEAD_FIELD_ID);
 	lead_key_init(&user, step->columns, step->relation, LEAD_FIELD_USER_ID);
 	type = lead_key_array_type(&user);
-	if (users_array(&user, &users) > 0)
+	if (users_array(step->source_id, &user, &users) > 0)
 	{
 		statement_execute_text(&statement, step_sql(step, &id, &user), 1, &type, &users);
 		take_rows(step, &user);
@@ -503,7 +569,7 @@ has_user_index(const Step *step)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		found |= index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
+		found |= index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
 			index->rd_index->indkey.values[0] == user;
 		index_close(index, NoLock);
 	}
@@ -539,7 +605,7 @@ measure(Step *step)
 	step->n_blocks = (BlockNumber) spi_int64(0, 1, 0);
 	n_leaves = spi_int64(0, 2, 1);
 	step->window = (BlockNumber) Max(STEP_BLOCKS / Max(n_leaves, 1), 16);
-	step->whole = step->n_blocks <= step->window || (retry_ms == RETRY_MIN_MS && has_user_index(step));
+	step->whole = step->n_blocks <= step->window || (!source_has_failed(step->source_id) && has_user_index(step));
 }
 
 static void
@@ -550,6 +616,16 @@ step_body(void *arg)
 
 	if (!find_source(step))
 		return;
+	if (!source_is_wanted(step->source_id))
+	{
+		step->whole = true;
+		return;
+	}
+	step->busy = read_guard_shunned_until(step->source_id) > worker->now;
+	if (step->busy)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("attached table %u is not read for a while", step->relation)));
 	switch (read_guard_lock(step->relation, &owner))
 	{
 		case TABLE_GONE:
@@ -591,6 +667,22 @@ wake_connections(void)
 	}
 }
 
+/* The others go on; whoever reads the log is told which table it was. */
+static void
+note_failure(const Step *step)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+
+	pass.failed = list_append_unique_int(pass.failed, step->source_id);
+	pass.busy &= step->busy;
+	MemoryContextSwitchTo(caller);
+	if (!step->busy && !source_has_failed(step->source_id))
+		ereport(LOG,
+				(errmsg("echosync: leads of attached table %u that were written while connections began to sync cannot be looked for: SQLSTATE %s",
+						step->relation, unpack_sql_state(worker->error_code)),
+				 errhint("See echosync_doctor(). It is tried again.")));
+}
+
 /* Read a piece; on to the next one, to the next source, or the end: false. */
 static bool
 pass_step(void)
@@ -599,15 +691,13 @@ pass_step(void)
 	bool		ok = worker_transaction("echosync: looking for leads that were not captured", step_body, &step);
 
 	read_guard_over();
-	if (ok && step.source_id == 0)
-		return false;
-	if (!ok)
+	if (step.source_id == 0)
 	{
-		pass.failed = true;
-		pass.busy |= step.busy;
-		if (step.source_id == 0)
-			return false;
+		pass.aborted = !ok;
+		return false;
 	}
+	if (!ok)
+		note_failure(&step);
 	else if (step.n_found > 0)
 		wake_connections();
 	pass.source_id = step.source_id;
@@ -622,27 +712,74 @@ end_body(void *arg)
 	forget_gaps(arg);
 }
 
+/* What is left of the gap: sources that it was to be looked for in, and that failed. */
+static void
+keep_open(Gap *gap)
+{
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	List	   *left = NIL;
+	ListCell   *lc;
+	int			shift = Min(gap->n_failures, 6);
+
+	foreach(lc, pass.failed)
+	{
+		if (gap_wants(gap, lfirst_int(lc)))
+			left = lappend_int(left, lfirst_int(lc));
+	}
+	list_free(gap->failed);
+	gap->failed = left;
+	gap->not_before = TimestampTzPlusMilliseconds(worker->now, Min(RETRY_MIN_MS << shift, RETRY_MAX_MS));
+	if (!pass.busy)
+		gap->n_failures++;
+	MemoryContextSwitchTo(caller);
+}
+
+/* Does a source that has failed concern it? */
 static bool
+is_open(const Gap *gap)
+{
+	ListCell   *lc;
+
+	foreach(lc, pass.failed)
+	{
+		if (gap_wants(gap, lfirst_int(lc)))
+			return true;
+	}
+	return false;
+}
+
+/* Once more, all of it, after a while. */
+static void
+put_off(List *put_off)
+{
+	ListCell   *lc;
+
+	foreach(lc, put_off)
+		((Gap *) lfirst(lc))->not_before = TimestampTzPlusMilliseconds(worker->now, RETRY_MIN_MS);
+}
+
+static void
 end_pass(void)
 {
 	List	   *done = NIL;
 	ListCell   *lc;
 
-	pass.begun = false;
 	foreach(lc, gaps)
 	{
 		Gap		   *gap = lfirst(lc);
 
-		if (gap->in_pass)
+		if (gap->in_pass && is_open(gap))
+			keep_open(gap);
+		else if (gap->in_pass)
 			done = lappend(done, gap);
 		gap->in_pass = false;
 	}
-	if (pass.failed ||
-		!worker_transaction("echosync: connections that began to sync are done", end_body, done))
-		return false;
-	drop_gaps(done);
+	pass.begun = false;
 	expected = true;			/* there may have been more of them */
-	return true;
+	if (pass.aborted || !worker_transaction("echosync: connections that began to sync are done", end_body, done))
+		put_off(done);
+	else
+		drop_gaps(done);
 }
 
 static void
@@ -651,32 +788,35 @@ wait_for(int64 ms)
 	due = TimestampTzPlusMilliseconds(worker->now, ms);
 }
 
-/* A table that cannot be read is no reason to read the others all the time. */
+/* Wait for transactions to end, the longer the longer they take, or until tables are looked at again. */
 static void
-wait_after_failure(void)
+wait_for_gaps(void)
 {
-	wait_for(pass.busy ? RETRY_MIN_MS : retry_ms);
-	if (!pass.busy)
-		retry_ms = Min(2 * retry_ms, RETRY_MAX_MS);
+	TimestampTz poll = TimestampTzPlusMilliseconds(worker->now, wait_ms);
+	ListCell   *lc;
+
+	due = 0;
+	foreach(lc, gaps)
+	{
+		TimestampTz next = Max(poll, clock_plausible(((Gap *) lfirst(lc))->not_before, RETRY_MAX_MS));
+
+		due = due == 0 ? next : Min(due, next);
+	}
+	wait_ms = Min(2 * wait_ms, WAIT_MAX_MS);
 }
 
-/* Wait for transactions to end, the longer the longer they go on. */
 static void
 begin_or_wait(void)
 {
 	if (gaps == NIL)
-	{
 		due = 0;
-		return;
-	}
-	if (begin_pass())
+	else if (begin_pass())
 	{
 		wait_ms = WAIT_MIN_MS;
 		wait_for(0);
-		return;
 	}
-	wait_for(wait_ms);
-	wait_ms = Min(2 * wait_ms, WAIT_MAX_MS);
+	else
+		wait_for_gaps();
 }
 
 void
@@ -691,7 +831,8 @@ gaps_turn(void)
 		expected = false;
 		if (!load_gaps())
 		{
-			wait_after_failure();
+			look_again_at = TimestampTzPlusMilliseconds(worker->now, RETRY_MIN_MS);
+			expected = true;
 			return;
 		}
 	}
@@ -699,11 +840,9 @@ gaps_turn(void)
 		begin_or_wait();
 	else if (pass_step())
 		wait_for(STEP_PAUSE * (GetCurrentTimestamp() - begun_at) / 1000);
-	else if (end_pass())
+	else
 	{
-		retry_ms = RETRY_MIN_MS;
+		end_pass();
 		wait_for(0);
 	}
-	else
-		wait_after_failure();
 }

@@ -20,9 +20,9 @@
 #include "worker/worker.h"
 
 #define RESPELL_RETRY_MS 1000
-#define REMEMBERED 16			/* connections and sources */
+#define REMEMBERED 8			/* connections and sources */
 #define REMEMBER_FROM 10000		/* links: fewer are looked through quickly */
-#define REMEMBER_TO 1000000		/* ... and more are too much memory, 12 bytes or more each */
+#define REMEMBER_TO 500000		/* ... and more are too much memory, 12 bytes or more each */
 
 static Statement select_source = {
 	.sql = "SELECT relation::pg_catalog.oid, mapping FROM @schema@.crm_lead_sources WHERE id = $1",

@@ -224,7 +224,7 @@ $t->behaviour('a thousand tenants with backlogs: memory for the leads that are i
 	$t->sql("SELECT count(echosync_import_integration('small-' || i, 'lofty', echosync_encrypt('{\"api_key\": \"$key->{keys}{lofty}\"}'))) FROM generate_series(1, $n) i");
 	$t->sql_as(undef, "INSERT INTO leads (user_id, first_name, phone, risk_score) "
 		  . "SELECT 'small-' || 1 + i % $n, 'Small', (7023000000 + i)::text, 5 FROM generate_series(1, 20 * $n) i");
-	$t->wait_until('it is under way', sub { $t->requests_so_far > 100 });
+	$t->wait_until('it is under way', sub { $t->sql("SELECT EXISTS (SELECT FROM crm_lead_links WHERE user_id LIKE 'small-%')") eq 't' });
 	my $from = $t->requests_so_far;
 	delay($fresh);
 	my $waited = $t->requests_so_far - $from;

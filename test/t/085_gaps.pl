@@ -130,6 +130,47 @@ $t->behaviour('tables of many blocks, of partitions, of another spelling, and on
 	app('DROP TABLE wide, big');
 });
 
+$t->behaviour('a table that cannot be read keeps its gap open, and the leads of others go once', sub {
+	my $user = $t->user;
+	my $session = $t->session;
+
+	app("CREATE TABLE broken (id int PRIMARY KEY, user_id text, phone text, first_name text, risk_score int); SELECT echosync_attach_leads('broken')");
+	$session->query_safe('BEGIN; ' . insert_sql($user, 'Healthy') . "; INSERT INTO broken VALUES (1, '$user->{id}', '" . $t->new_phone . "', 'Broken', 5)");
+	$user->{lofty} = $t->connect_lofty($user);
+	$session->query_safe('COMMIT');
+	$session->query_safe('ALTER TABLE broken RENAME user_id TO whose');
+	$t->wait_until('the other is sent', sub { names($user) eq 'Healthy' });
+	$t->wait_until('the log names the table', sub { $t->log_text =~ /leads of attached table \d+ that were written while connections began to sync cannot be looked for: SQLSTATE 42703/ }, 40);
+	is(scalar $t->logs($user), 1, 'once');
+	is($t->sql('SELECT count(*) FROM crm_sync_gaps'), '1', 'it stays open');
+	my $other = $t->user;
+	$session->query_safe('BEGIN; ' . insert_sql($other, 'Other'));
+	$other->{lofty} = $t->connect_lofty($other);
+	$session->query_safe('COMMIT');
+	$t->wait_until('another connection does not wait for it', sub { names($other) eq 'Other' }, 40);
+	$session->query_safe('ALTER TABLE broken RENAME whose TO user_id');
+	$t->wait_until('mended, it is read', sub { $t->sql('SELECT count(*) FROM crm_sync_gaps') eq '0' }, 100);
+	settle($user);
+	is(names($user), 'Broken Healthy', 'and nothing was lost');
+	is(scalar $t->logs($user), 2, 'or sent twice');
+	$session->quit;
+	app('DROP TABLE broken');
+});
+
+$t->behaviour('a statement that is under way while its user connects, in a session that knows that nobody is', sub {
+	my $user = $t->user;
+	my $session = $t->session;
+
+	$session->query_safe(insert_sql($user, 'Old'));
+	$t->begin_call($session, "UPDATE leads SET first_name = 'New' FROM (SELECT pg_sleep(3)) s WHERE user_id = '$user->{id}'");
+	$t->wait_until('it is under way', sub { $t->sql("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')") eq 't' });
+	$user->{lofty} = $t->connect_lofty($user);
+	$t->wait_until('it has ended', sub { $session->{run}->pump_nb; $session->{stdout} =~ /ended/ });
+	settle($user);
+	is(names($user), 'New', 'its lead is there');
+	$session->quit;
+});
+
 $t->behaviour('nothing is left of it where nobody wants to know any more, and another worker forgets nothing', sub {
 	my $user = $t->user;
 	my $session = $t->session;
