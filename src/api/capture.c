@@ -183,7 +183,7 @@ static int
 try_row(CapturedRow *row)
 {
 	int			in_work = rows_in_work;
-	int			code = run_in_subtransaction(note_row, row, true);
+	int			code = run_in_subtransaction(note_row, row, CATCH_ALL_BUT_SERVERS);
 
 	rows_in_work = in_work;
 	return code;

@@ -93,7 +93,7 @@ key_problem(void)
 
 	if (secrets_current()->encryption_key == NULL)
 		return "there is no usable encryption key";
-	code = run_in_subtransaction(check_key, &problem, false);
+	code = run_in_subtransaction(check_key, &problem, CATCH_ALL);
 	return code == 0 ? problem : psprintf("it could not be looked at: SQLSTATE %s", unpack_sql_state(code));
 }
 

@@ -470,7 +470,7 @@ lead_keys_parse(const LeadKey *key, char **texts, int n, Datum *values, bool *fi
 	}
 	while (parse.next < n)
 	{
-		if (run_in_subtransaction(parse_body, &parse, true) != 0)
+		if (run_in_subtransaction(parse_body, &parse, CATCH_ALL_BUT_SERVERS) != 0)
 			fits[parse.next++] = false;
 	}
 }

@@ -159,7 +159,7 @@ column_json(LeadQueryColumn *column, uint64 row, int number)
 	if (column->sure || !may_go_without(column->field))
 		read_value(&read);
 	else
-		(void) run_in_subtransaction(read_value, &read, true);
+		(void) run_in_subtransaction(read_value, &read, CATCH_DATA);
 	return read.json;
 }
 

@@ -87,7 +87,7 @@ lead_source_user(const LeadSource *source, const char *text)
 {
 	Meant		meant = {source, text, NULL};
 
-	return run_in_subtransaction(meant_body, &meant, false) == 0 ? meant.user_id : NULL;
+	return run_in_subtransaction(meant_body, &meant, CATCH_ALL) == 0 ? meant.user_id : NULL;
 }
 
 void
@@ -155,7 +155,7 @@ bool
 lead_source_try(const LeadSource *source, LeadSourceBody body, void *arg)
 {
 	Attempt		attempt = {source, body, arg};
-	int			code = run_in_subtransaction(attempt_body, &attempt, false);
+	int			code = run_in_subtransaction(attempt_body, &attempt, CATCH_ALL);
 
 	if (code == ERRCODE_LOCK_NOT_AVAILABLE)
 		ereport(WARNING,
@@ -227,7 +227,7 @@ read_row(LeadCursor *cursor, uint64 i)
 	if (cursor->query.sure)
 		read_lead(&read);
 	else
-		row->error = run_in_subtransaction(read_lead, &read, false);
+		row->error = run_in_subtransaction(read_lead, &read, CATCH_ALL);
 	return row;
 }
 

@@ -43,8 +43,25 @@ error_is_of_the_server(int code)
 	}
 }
 
+static bool
+is_caught(const ErrorData *error, Catch what)
+{
+	if (error_is_cancellation(error))
+		return false;
+	switch (what)
+	{
+		case CATCH_DATA:
+			return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION;
+		case CATCH_ALL_BUT_SERVERS:
+			return !error_is_of_the_server(error->sqlerrcode);
+		case CATCH_ALL:
+			break;
+	}
+	return true;
+}
+
 int
-run_in_subtransaction(SubtransactionBody body, void *arg, bool only_data)
+run_in_subtransaction(SubtransactionBody body, void *arg, Catch what)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -71,7 +88,7 @@ run_in_subtransaction(SubtransactionBody body, void *arg, bool only_data)
 		CurrentResourceOwner = owner;
 		debug_query_string = statement;
 		code = error->sqlerrcode;
-		if (error_is_cancellation(error) || (only_data && error_is_of_the_server(code)))
+		if (!is_caught(error, what))
 			ReThrowError(error);
 		FreeErrorData(error);
 	}
