@@ -147,11 +147,11 @@ try_source(ManualRun *run, const LeadSource *source)
 	int64		n_skipped = run->n_skipped;
 	bool	   *found = palloc(run->n_lead_ids + 1);
 
-	if (run->n_lead_ids > 0)
+	if (run->found != NULL)
 		memcpy(found, run->found, run->n_lead_ids);
 	if (lead_source_try(source, queue_source, run))
 		return;
-	if (run->n_lead_ids > 0)
+	if (run->found != NULL)
 		memcpy(run->found, found, run->n_lead_ids);
 	run->enqueue->n_queued = n_queued;
 	run->n_skipped = n_skipped;
@@ -162,6 +162,8 @@ try_source(ManualRun *run, const LeadSource *source)
 static void
 refuse_missing(ManualRun *run)
 {
+	if (run->lead_ids == NULL)
+		return;
 	enqueue_restart(run->enqueue);
 	for (int i = 0; i < run->n_lead_ids; i++)
 	{
