@@ -238,7 +238,7 @@ echosync_attach_leads(PG_FUNCTION_ARGS)
 	rel = open_for_attaching(relid, mapping);
 	look_at(rel, mapping, &attachment);
 	table = lead_table_name(relid);
-	attachment.source_id = attach_source_store(relid, attachment.columns, attachment.named);
+	attachment.source_id = attach_source_store(attachment.source_id, relid, attachment.columns, attachment.named);
 	if (attachment.serves)
 		have_mapping_read(relid);
 	else

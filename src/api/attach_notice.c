@@ -5,7 +5,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_class.h"
@@ -15,10 +14,10 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 
 #include "api/attach_notice.h"
 #include "crm/json.h"
+#include "db/lead_index.h"
 #include "db/lead_overlooked.h"
 
 PG_FUNCTION_INFO_V1(echosync_describe_leads);
@@ -105,20 +104,8 @@ has_lead_index(Relation rel, const LeadColumns *columns)
 {
 	AttrNumber	id = get_attnum(RelationGetRelid(rel), columns->names[LEAD_FIELD_ID][0]);
 	AttrNumber	user = get_attnum(RelationGetRelid(rel), columns->names[LEAD_FIELD_USER_ID][0]);
-	bool		found = false;
-	ListCell   *lc;
 
-	foreach(lc, RelationGetIndexList(rel))
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		Form_pg_index form = index->rd_index;
-
-		found |= form->indisvalid && RelationGetIndexPredicate(index) == NIL &&
-			(form->indkey.values[0] == id ||
-			 (form->indnkeyatts > 1 && form->indkey.values[0] == user && form->indkey.values[1] == id));
-		index_close(index, NoLock);
-	}
-	return found;
+	return lead_index_begins_with(rel, id, InvalidAttrNumber) || lead_index_begins_with(rel, user, id);
 }
 
 static void

@@ -177,9 +177,8 @@ attach_source_find(Oid relid, const LeadColumns *columns)
 }
 
 int
-attach_source_store(Oid relid, const LeadColumns *columns, Jsonb *named)
+attach_source_store(int id, Oid relid, const LeadColumns *columns, Jsonb *named)
 {
-	int			id = attach_source_find(relid, columns);
 	Datum		values[5] = {ObjectIdGetDatum(relid)};
 	NameData	role;
 	SavedUser	saved;

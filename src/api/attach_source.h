@@ -14,8 +14,8 @@ extern Jsonb *attach_source_named(Relation rel);
 /* The source that the table is with these columns; 0: a new one. */
 extern int	attach_source_find(Oid relid, const LeadColumns *columns);
 
-/* Write it down as attached by the current user; returns its id. */
-extern int	attach_source_store(Oid relid, const LeadColumns *columns, Jsonb *named);
+/* Write down the one that was found, or a new one, as attached by the current user; returns its id. */
+extern int	attach_source_store(int id, Oid relid, const LeadColumns *columns, Jsonb *named);
 
 /* It is attached no more, and what is queued is cancelled; false if it was not. */
 extern bool attach_source_end(Oid relid);

@@ -2,8 +2,9 @@
  * enqueue.h
  *		Deciding for which connections a lead is queued, and queueing by the set.
  *
- * Used by the trigger (capture.c), manual sync and the webhook, so that one
- * rule and one way of inserting serve them all.
+ * Used by the trigger (capture.c), manual sync, the webhook and the worker, for what
+ * no trigger has captured (gaps.c), so that one rule and one way of inserting serve
+ * them all.
  */
 #ifndef ECHOSYNC_ENQUEUE_H
 #define ECHOSYNC_ENQUEUE_H

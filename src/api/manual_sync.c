@@ -180,11 +180,7 @@ refuse_missing(ManualRun *run)
 static void
 note_gap(const ManualRun *run)
 {
-	SavedUser	saved;
-
-	db_become_owner(&saved);
 	gap_note((const pg_uuid_t *) run->target.id, "manual");
-	db_restore_user(&saved);
 	wake_note_everything();
 }
 

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -53,22 +52,13 @@ typedef struct Running
 	FullTransactionId next;		/* not drawn yet */
 } Running;
 
-/* An id that was drawn in the last two thousand million. */
-static uint64
-full_xid(const Running *running, TransactionId xid)
-{
-	uint64		next = U64FromFullTransactionId(running->next);
-
-	return next - (uint32) ((uint32) next - xid);
-}
-
 static void
 add_xids(Running *running, const TransactionId *xids, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
 		rowset_row(running->xids);
-		rowset_int8(running->xids, (int64) full_xid(running, xids[i]));
+		rowset_int8(running->xids, (int64) gap_full_xid(running->next, xids[i]));
 	}
 }
 
@@ -125,7 +115,7 @@ has_written_leads(void)
 static void
 store_gap(const pg_uuid_t *integration, const char *sync_type, Snapshot now, Running *running)
 {
-	uint64		first = full_xid(running, now->xmin);
+	uint64		first = gap_full_xid(running->next, now->xmin);
 	Datum		values[6];
 
 	for (int i = 0; i < running->xids->n_rows; i++)
@@ -133,7 +123,7 @@ store_gap(const pg_uuid_t *integration, const char *sync_type, Snapshot now, Run
 	values[0] = UUIDPGetDatum(integration);
 	values[1] = CStringGetTextDatum(sync_type);
 	values[2] = Int64GetDatum((int64) first);
-	values[3] = Int64GetDatum((int64) full_xid(running, now->xmax));
+	values[3] = Int64GetDatum((int64) gap_full_xid(running->next, now->xmax));
 	values[4] = rowset_array(running->xids, 0);
 	values[5] = BoolGetDatum(running->all);
 	statement_change_now(&insert_gap, values);
@@ -145,12 +135,15 @@ gap_note(const pg_uuid_t *integration, const char *sync_type)
 {
 	Snapshot	now = RegisterSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
 	Running		running = {rowset_make(1, (Oid[]) {INT8OID}), now->suboverflowed, ReadNextFullTransactionId()};
+	SavedUser	saved;
 
+	db_become_owner(&saved);
 	add_xids(&running, now->xip, now->xcnt);
 	add_xids(&running, now->subxip, now->subxcnt);
 	if (has_written_leads())
 		add_own(&running);
 	store_gap(integration, sync_type, now, &running);
+	db_restore_user(&saved);
 	UnregisterSnapshot(now);
 }
 
@@ -158,13 +151,9 @@ gap_note(const pg_uuid_t *integration, const char *sync_type)
 Datum
 echosync_note_gap(PG_FUNCTION_ARGS)
 {
-	SavedUser	saved;
-
 	SPI_connect();
 	db_use_extension();
-	db_become_owner(&saved);
 	gap_note(PG_GETARG_UUID_P(0), "auto");
-	db_restore_user(&saved);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -463,8 +463,9 @@ BEGIN
     END IF;
     FOR source IN SELECT s.* FROM @extschema@.crm_lead_sources s WHERE s.attached ORDER BY s.id LOOP
         BEGIN
-            RETURN QUERY SELECT x.* FROM @extschema@.echosync_examine_leads(source) x;
+            -- What may fail comes before the first row is returned.
             SELECT d.* INTO one FROM @extschema@.echosync_describe_leads(source.relation, source.mapping) d;
+            RETURN QUERY SELECT x.* FROM @extschema@.echosync_examine_leads(source) x;
             check_name := 'columns ' || source.relation::text; ok := true;
             detail := one.columns || coalesce('; not read: ' || one.overlooked, ''); hint := one.hint;
             RETURN NEXT;

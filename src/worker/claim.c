@@ -49,7 +49,8 @@
 static Statement select_connections = {
 	.sql = "SELECT k.id, i.xmin, i.user_id, i.crm_type, i.status, i.status_reason,"
 	" i.updated_at, i.settings, i.crm_account, i.consecutive_failures,"
-	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at, i.connected_at, c.instance"
+	" i.not_before, c.xmin, i.credential_kind, c.sealed, c.expires_at, i.connected_at, c.instance,"
+	" EXISTS (SELECT FROM @schema@.crm_sync_gaps)"
 	" FROM unnest($1) AS k(id)"
 	" LEFT JOIN @schema@.crm_integrations i ON i.id = k.id"
 	" LEFT JOIN @schema@.crm_credentials c ON c.integration_id = i.id",
@@ -108,7 +109,7 @@ newest_queue_id(void)
 	return call->isnull ? 0 : DatumGetInt64(id);
 }
 
-static uint64
+uint64
 snapshot_end(PGFunction end, Datum snapshot)
 {
 	return U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(end, snapshot)));
@@ -158,7 +159,6 @@ take_row(Connection *connection, uint64 i)
 	};
 
 	connection_set_row(connection, &row);
-	gaps_expect();				/* it may have begun to sync */
 }
 
 /* xmin of the row with this primary key; 0: none. */
@@ -237,6 +237,8 @@ load_connections(List *connections)
 		(void) spi_datum(i, 2, &missing);
 		if (!missing && is_anothers(i))
 			return false;
+		if (spi_bool(i, 18))
+			gaps_expect();		/* it may have begun to sync */
 		if (!missing)
 			take_row(connection, i);
 		else

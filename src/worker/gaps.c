@@ -15,10 +15,8 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/relation.h"
 #include "access/transam.h"
-#include "catalog/pg_am_d.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -26,12 +24,13 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/xid8.h"
 
 #include "api/enqueue.h"
+#include "db/gap.h"
+#include "db/lead_index.h"
+#include "db/lead_rows.h"
 #include "db/lead_user.h"
-#include "db/queue_insert.h"
 #include "worker/read_guard.h"
 #include "worker/worker.h"
 
@@ -41,11 +40,11 @@
 #define WAIT_MAX_MS 5000
 #define RETRY_MIN_MS 10000		/* a table that could not be read, and twice as long each time */
 #define RETRY_MAX_MS 600000
-#define GAPS_MAX 1000			/* in one pass */
+#define GAPS_MAX 1000			/* that no source has failed for: the others wait in the table */
 
 static Statement select_gaps = {
 	.sql = "SELECT g.id, g.integration_id, i.user_id, g.sync_type, g.first_xid, g.next_xid, g.running_xids,"
-	" i.id IS NOT NULL AND (g.sync_type = 'manual' OR i.settings->'auto_sync' = 'true')"
+	" i.id IS NOT NULL AND (g.sync_type = 'manual' OR i.settings->'auto_sync' = 'true'), i.crm_type"
 	" FROM @schema@.crm_sync_gaps g LEFT JOIN @schema@.crm_integrations i ON i.id = g.integration_id"
 	" ORDER BY g.id",
 	.nargs = 0
@@ -75,14 +74,14 @@ static Statement select_size = {
 typedef struct Gap
 {
 	int64		id;
-	pg_uuid_t	integration;
-	char	   *user_id;		/* NULL: nobody wants to know any more */
-	char	   *sync_type;
+	Target		target;			/* id, user and CRM; no user: nobody wants to know any more */
+	bool		manual;			/* sync_type, else auto */
 	uint64		first;			/* transaction ids */
 	uint64		next;
-	uint64	   *running;		/* sorted as they came; NULL: any */
+	uint64	   *running;		/* NULL: any */
 	int			n_running;
 	uint64		end;			/* drawn since its commit: these see the connection */
+	bool		there;			/* its row, at the last look */
 	bool		in_pass;
 	List	   *failed;			/* sources that are left; NIL at first: all */
 	int			n_failures;
@@ -93,7 +92,8 @@ static MemoryContext context = NULL;
 static List *gaps = NIL;
 static bool expected = true;	/* there may be new rows */
 static TimestampTz look_again_at = 0;	/* ... which could not be read */
-static TimestampTz due = 0;		/* 0: nothing is to be done */
+static bool begin_soon = false; /* ... and some have come */
+static TimestampTz due = 0;		/* of the next step; 0: nothing is to be done */
 static long wait_ms = WAIT_MIN_MS;
 
 /* A pass through the attached tables. */
@@ -117,9 +117,11 @@ gaps_expect(void)
 TimestampTz
 gaps_next(void)
 {
+	TimestampTz look = expected ? Max(look_again_at, worker->now) : 0;
+
 	if (!worker->may_send || worker->leave_by != 0)
 		return 0;
-	return expected ? Max(look_again_at, worker->now) : due;
+	return look == 0 || (due != 0 && due < look) ? due : look;
 }
 
 void
@@ -166,8 +168,8 @@ take_gap(uint64 i, uint64 end)
 	Datum		running;
 
 	gap->id = spi_int64(i, 1, 0);
-	gap->integration = *DatumGetUUIDP(spi_datum(i, 2, &isnull));
-	gap->sync_type = spi_text(i, 4);
+	memcpy(gap->target.id, DatumGetUUIDP(spi_datum(i, 2, &isnull))->data, UUID_LEN);
+	gap->manual = strcmp(spi_text(i, 4), "manual") == 0;
 	gap->first = (uint64) spi_int64(i, 5, 0);
 	gap->next = (uint64) spi_int64(i, 6, 0);
 	running = spi_datum(i, 7, &isnull);
@@ -180,18 +182,41 @@ take_gap(uint64 i, uint64 end)
 }
 
 static void
-set_user(Gap *gap, uint64 i)
+forget_target(Gap *gap)
 {
-	if (gap->user_id != NULL)
-		pfree(gap->user_id);
-	gap->user_id = spi_bool(i, 8) ? MemoryContextStrdup(context, spi_text(i, 3)) : NULL;
+	if (gap->target.user_id == NULL)
+		return;
+	pfree(gap->target.user_id);
+	pfree(unconstify(char *, gap->target.crm_type));
+	gap->target.user_id = NULL;
+}
+
+static void
+set_target(Gap *gap, uint64 i)
+{
+	gap->there = true;
+	forget_target(gap);
+	if (!spi_bool(i, 8))
+		return;
+	gap->target.user_id = MemoryContextStrdup(context, spi_text(i, 3));
+	gap->target.crm_type = MemoryContextStrdup(context, spi_text(i, 9));
+}
+
+static void
+free_gap(Gap *gap)
+{
+	forget_target(gap);
+	if (gap->running != NULL)
+		pfree(gap->running);
+	list_free(gap->failed);
+	pfree(gap);
 }
 
 /* Has nobody but us drawn an id meanwhile, who could have written? */
 static bool
 gap_is_empty(const Gap *gap)
 {
-	return gap->user_id == NULL || (gap->running != NULL && gap->n_running == 0 && gap->end == gap->next);
+	return gap->target.user_id == NULL || (gap->running != NULL && gap->n_running == 0 && gap->end == gap->next);
 }
 
 static void
@@ -217,68 +242,104 @@ drop_gaps(List *dropped)
 	ListCell   *lc;
 
 	foreach(lc, dropped)
+	{
 		gaps = list_delete_ptr(gaps, lfirst(lc));
+		free_gap(lfirst(lc));
+	}
 	if (gaps == NIL && context != NULL)
 		MemoryContextReset(context);
 }
 
-static uint64
-snapshot_part(PGFunction part)
+/* Those that are still to be looked for the first time. */
+static int
+count_fresh(void)
 {
-	Datum		snapshot = DirectFunctionCall1(pg_current_snapshot, (Datum) 0);
+	int			n = 0;
+	ListCell   *lc;
 
-	return U64FromFullTransactionId(DatumGetFullTransactionId(DirectFunctionCall1(part, snapshot)));
+	foreach(lc, gaps)
+		n += ((Gap *) lfirst(lc))->failed == NIL;
+	return n;
 }
 
-/* Read what gaps there are.  For those that are new, now is after their commit. */
+/* Of a new one, now is after its commit: who draws an id from here on sees the connection. */
+static void
+load_gap(uint64 i, uint64 end, int *n_fresh)
+{
+	Gap		   *gap = find_gap(spi_int64(i, 1, 0));
+
+	if (gap == NULL && *n_fresh >= GAPS_MAX)
+		return;
+	if (gap == NULL)
+	{
+		gap = take_gap(i, end);
+		++*n_fresh;
+		begin_soon = true;
+	}
+	set_target(gap, i);
+}
+
+/* What is to be forgotten: nobody could have written, or wants to know, or another row has taken its place. */
+static List *
+needless_gaps(void)
+{
+	MemoryContext caller = MemoryContextSwitchTo(worker->turn);
+	List	   *needless = NIL;
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		Gap		   *gap = lfirst(lc);
+
+		if (!gap->there)
+			forget_target(gap);
+		if (!gap->in_pass && gap_is_empty(gap))
+			needless = lappend(needless, gap);
+	}
+	MemoryContextSwitchTo(caller);
+	return needless;
+}
+
 static void
 load_body(void *arg)
 {
-	List	  **empty = arg;
+	List	  **needless = arg;
+	int			n_fresh = count_fresh();
 	uint64		end;
+	ListCell   *lc;
 
+	foreach(lc, gaps)
+		((Gap *) lfirst(lc))->there = false;
 	statement_execute(&select_gaps, NULL, NULL, false, 0);
 	end = U64FromFullTransactionId(ReadNextFullTransactionId());	/* after what was seen has committed */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
-		Gap		   *gap = find_gap(spi_int64(i, 1, 0));
 
-		if (shared_owner_index(DatumGetUUIDP(spi_datum(i, 2, &isnull)), worker->n_workers) != worker->index)
-			continue;
-		if (gap == NULL && list_length(gaps) >= GAPS_MAX)
-			break;				/* the others when these are done */
-		if (gap == NULL)
-			gap = take_gap(i, end);
-		set_user(gap, i);
-		if (gap_is_empty(gap) && !gap->in_pass)
-		{
-			MemoryContext spi = MemoryContextSwitchTo(worker->turn);
-
-			*empty = lappend(*empty, gap);
-			MemoryContextSwitchTo(spi);
-		}
+		if (shared_owner_index(DatumGetUUIDP(spi_datum(i, 2, &isnull)), worker->n_workers) == worker->index)
+			load_gap(i, end, &n_fresh);
 	}
-	forget_gaps(*empty);
+	*needless = needless_gaps();
+	forget_gaps(*needless);
 }
 
 static bool
 load_gaps(void)
 {
-	List	   *empty = NIL;
+	List	   *needless = NIL;
 
 	if (context == NULL)
 		context = AllocSetContextCreate(TopMemoryContext, "echosync gaps", ALLOCSET_SMALL_SIZES);
-	if (!worker_transaction("echosync: looking for connections that began to sync", load_body, &empty))
+	if (!worker_transaction("echosync: looking for connections that began to sync", load_body, &needless))
 		return false;
-	drop_gaps(empty);
+	drop_gaps(needless);
 	return true;
 }
 
 static void
 oldest_body(void *arg)
 {
-	*(uint64 *) arg = snapshot_part(pg_snapshot_xmin);
+	*(uint64 *) arg = snapshot_end(pg_snapshot_xmin, DirectFunctionCall1(pg_current_snapshot, (Datum) 0));
 }
 
 /* Begin a pass for those whose transactions have all ended; are there any? */
@@ -310,7 +371,7 @@ gap_has(const Gap *gap, TransactionId xmin, FullTransactionId next)
 
 	if (!TransactionIdIsNormal(xmin))
 		return false;			/* frozen: older than any that goes on */
-	xid = U64FromFullTransactionId(next) - (uint32) (XidFromFullTransactionId(next) - xmin);
+	xid = gap_full_xid(next, xmin);
 	if (xid < gap->first || xid >= gap->end)
 		return false;
 	if (xid >= gap->next || gap->running == NULL)
@@ -333,37 +394,14 @@ typedef struct Step
 	BlockNumber window;
 	bool		whole;			/* asked for the users' rows, by an index */
 	bool		busy;			/* somebody holds it */
-	RowSet	   *found;			/* QUEUE_COLUMNS */
-	int			n_found;
+	Enqueue    *enqueue[2];		/* of what is found: by itself, by hand */
 } Step;
-
-static const Oid queue_columns[] = QUEUE_COLUMNS;
-
-static void
-queue_found(Step *step, const Gap *gap, const char *lead_id)
-{
-	if (strlen(lead_id) > LEAD_ID_MAX)
-	{
-		ereport(LOG,
-				(errmsg("echosync: a lead was left out: its id is longer than %d bytes", LEAD_ID_MAX)));
-		return;
-	}
-	rowset_row(step->found);
-	rowset_uuid(step->found, gap->integration.data);
-	rowset_int2(step->found, strcmp(gap->sync_type, "manual") == 0 ? 1 : 0);
-	rowset_text(step->found, lead_id);
-	rowset_text(step->found, gap->user_id);
-	rowset_int4(step->found, step->source_id);
-	rowset_text(step->found, gap->sync_type);
-	rowset_null(step->found);
-	rowset_null(step->found);
-}
 
 /* Is the source to be read for it, in this pass? */
 static bool
 gap_wants(const Gap *gap, int source_id)
 {
-	return gap->in_pass && gap->user_id != NULL &&
+	return gap->in_pass && gap->target.user_id != NULL &&
 		(gap->failed == NIL || list_member_int(gap->failed, source_id));
 }
 
@@ -396,13 +434,6 @@ source_has_failed(int source_id)
 	return false;
 }
 
-/* Is it in the gap of a user who is in this pass? */
-static bool
-is_found(const Gap *gap, int source_id, TransactionId xmin, FullTransactionId next)
-{
-	return gap_wants(gap, source_id) && gap_has(gap, xmin, next);
-}
-
 /* Whose row it is: a user of the pass, mostly, by exactly this text. */
 static const char *
 row_owner(const LeadKey *key, const char *text)
@@ -413,8 +444,8 @@ row_owner(const LeadKey *key, const char *text)
 	{
 		const Gap  *gap = lfirst(lc);
 
-		if (gap->in_pass && gap->user_id != NULL && strcmp(gap->user_id, text) == 0)
-			return gap->user_id;
+		if (gap->in_pass && gap->target.user_id != NULL && strcmp(gap->target.user_id, text) == 0)
+			return gap->target.user_id;
 	}
 	return lead_user_of(key, text);
 }
@@ -430,12 +461,12 @@ take_row(Step *step, const LeadKey *user, const char *lead_id, const char *text,
 	{
 		const Gap  *gap = lfirst(lc);
 
-		if (!is_found(gap, step->source_id, xmin, next))
+		if (!gap_wants(gap, step->source_id) || !gap_has(gap, xmin, next))
 			continue;
 		if (owner == NULL && (owner = row_owner(user, text)) == NULL)
 			return;
-		if (strcmp(owner, gap->user_id) == 0)
-			queue_found(step, gap, lead_id);
+		if (strcmp(owner, gap->target.user_id) == 0)
+			(void) enqueue_lead(step->enqueue[gap->manual], &gap->target, lead_id, step->source_id, NULL, (Datum) 0);
 	}
 }
 
@@ -478,12 +509,12 @@ gaps_age(void)
 }
 
 static char *
-step_sql(const Step *step, const LeadKey *id, const LeadKey *user)
+step_sql(const Step *step, const LeadQuery *query)
 {
 	char	   *sql = psprintf("SELECT %s, %s, t.xmin FROM %s t WHERE %s"
 							   " AND pg_catalog.age(t.xmin) OPERATOR(pg_catalog.<=) %u",
-							   lead_key_text_sql(id), lead_key_text_sql(user),
-							   lead_table_name(step->relation), lead_key_match_sql(user, "ANY ($1)"), gaps_age());
+							   lead_key_text_sql(&query->id), lead_key_text_sql(&query->user),
+							   lead_table_name(step->relation), lead_key_match_sql(&query->user, "ANY ($1)"), gaps_age());
 
 	if (step->whole)
 		return sql;
@@ -492,33 +523,22 @@ step_sql(const Step *step, const LeadKey *id, const LeadKey *user)
 					sql, pass.block, pass.block + step->window);
 }
 
-/* The users of the gaps, as values of the column. */
-static int
-users_array(int source_id, const LeadKey *key, Datum *array)
+/* The users whose rows are asked for. */
+static char **
+wanted_users(int source_id, int *n)
 {
-	int			n = list_length(gaps);
-	char	  **texts = palloc(sizeof(char *) * (n + 1));
-	Datum	   *values = palloc(sizeof(Datum) * (n + 1));
-	bool	   *fits = palloc(n + 1);
-	int			n_texts = 0;
-	int			n_fit = 0;
+	char	  **users = palloc(sizeof(char *) * (list_length(gaps) + 1));
 	ListCell   *lc;
 
+	*n = 0;
 	foreach(lc, gaps)
 	{
 		const Gap  *gap = lfirst(lc);
 
 		if (gap_wants(gap, source_id))
-			texts[n_texts++] = gap->user_id;
+			users[(*n)++] = gap->target.user_id;
 	}
-	lead_keys_parse(key, texts, n_texts, values, fits);
-	for (int i = 0; i < n_texts; i++)
-	{
-		if (fits[i])
-			values[n_fit++] = values[i];
-	}
-	*array = lead_key_array(key, values, n_fit);
-	return n_fit;
+	return users;
 }
 
 /* So many blocks are asked for, not all rows of the users once for each piece. */
@@ -536,43 +556,29 @@ read_rows(Step *step, Oid owner)
 {
 	static TextStatement statement;
 	SavedUser	saved;
-	LeadKey		id,
-				user;
-	Datum		users;
-	Oid			type;
+	LeadQuery	query;
+	int			n;
+	char	  **users = wanted_users(step->source_id, &n);
 
 	read_guard_begin(step->source_id, owner, &saved);
 	if (!step->whole)
 		avoid_indexes();
-	lead_key_init(&id, step->columns, step->relation, LEAD_FIELD_ID);
-	lead_key_init(&user, step->columns, step->relation, LEAD_FIELD_USER_ID);
-	type = lead_key_array_type(&user);
-	if (users_array(step->source_id, &user, &users) > 0)
+	lead_query(&query, step->columns, step->relation, users, NULL, n);
+	if (query.n > 0)
 	{
-		statement_execute_text(&statement, step_sql(step, &id, &user), 1, &type, &users);
-		take_rows(step, &user);
+		statement_execute_text(&statement, step_sql(step, &query), query.nargs, query.types, query.values);
+		take_rows(step, &query.user);
 	}
 	read_guard_end(&saved);
 }
 
-/* Does an index of the table begin with the user? */
 static bool
 has_user_index(const Step *step)
 {
 	Relation	rel = relation_open(step->relation, NoLock);
-	List	   *indexes = RelationGetIndexList(rel);
 	AttrNumber	user = get_attnum(step->relation, step->columns->names[LEAD_FIELD_USER_ID][0]);
-	bool		found = false;
-	ListCell   *lc;
+	bool		found = lead_index_begins_with(rel, user, InvalidAttrNumber);
 
-	foreach(lc, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		found |= index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid && RelationGetIndexPredicate(index) == NIL &&
-			index->rd_index->indkey.values[0] == user;
-		index_close(index, NoLock);
-	}
 	relation_close(rel, NoLock);
 	return found;
 }
@@ -641,30 +647,11 @@ step_body(void *arg)
 			break;
 	}
 	measure(step);
-	step->found = rowset_make(lengthof(queue_columns), queue_columns);
+	step->enqueue[false] = enqueue_begin("auto", 0, 0);
+	step->enqueue[true] = enqueue_begin("manual", 1, 0);
 	read_rows(step, owner);
-	step->n_found = step->found->n_rows;
-	if (step->n_found > 0)
-		queue_insert(step->found);
-}
-
-/* Their rows are there now. */
-static void
-wake_connections(void)
-{
-	ListCell   *lc;
-
-	foreach(lc, gaps)
-	{
-		const Gap  *gap = lfirst(lc);
-		Connection *connection;
-
-		if (!gap->in_pass || gap->user_id == NULL)
-			continue;
-		connection = connection_get(&gap->integration);
-		connection_expect_rows(connection);
-		connection_ready(connection);
-	}
+	enqueue_write(step->enqueue[false]);
+	enqueue_write(step->enqueue[true]);
 }
 
 /* The others go on; whoever reads the log is told which table it was. */
@@ -698,8 +685,6 @@ pass_step(void)
 	}
 	if (!ok)
 		note_failure(&step);
-	else if (step.n_found > 0)
-		wake_connections();
 	pass.source_id = step.source_id;
 	pass.ended = !ok || step.whole || pass.block + step.window >= step.n_blocks;
 	pass.block += step.window;
@@ -750,11 +735,11 @@ is_open(const Gap *gap)
 
 /* Once more, all of it, after a while. */
 static void
-put_off(List *put_off)
+put_off(List *undone)
 {
 	ListCell   *lc;
 
-	foreach(lc, put_off)
+	foreach(lc, undone)
 		((Gap *) lfirst(lc))->not_before = TimestampTzPlusMilliseconds(worker->now, RETRY_MIN_MS);
 }
 
@@ -785,7 +770,7 @@ end_pass(void)
 static void
 wait_for(int64 ms)
 {
-	due = TimestampTzPlusMilliseconds(worker->now, ms);
+	due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
 }
 
 /* Wait for transactions to end, the longer the longer they take, or until tables are looked at again. */
@@ -819,23 +804,35 @@ begin_or_wait(void)
 		wait_for_gaps();
 }
 
+static void
+look_for_gaps(void)
+{
+	expected = false;
+	if (!load_gaps())
+	{
+		expected = true;
+		look_again_at = TimestampTzPlusMilliseconds(worker->now, RETRY_MIN_MS);
+	}
+	else if (begin_soon && !pass.begun)
+	{
+		begin_soon = false;
+		wait_ms = WAIT_MIN_MS;
+		due = worker->now;
+	}
+}
+
+/* One step a turn, and none before its time, however often there is something new to load. */
 void
 gaps_turn(void)
 {
 	TimestampTz begun_at = GetCurrentTimestamp();
 
-	if (gaps_next() == 0 || gaps_next() > worker->now)
+	if (!worker->may_send || worker->leave_by != 0)
 		return;
-	if (expected)
-	{
-		expected = false;
-		if (!load_gaps())
-		{
-			look_again_at = TimestampTzPlusMilliseconds(worker->now, RETRY_MIN_MS);
-			expected = true;
-			return;
-		}
-	}
+	if (expected && look_again_at <= worker->now)
+		look_for_gaps();
+	if (due == 0 || due > worker->now)
+		return;
 	if (!pass.begun)
 		begin_or_wait();
 	else if (pass_step())
@@ -843,6 +840,6 @@ gaps_turn(void)
 	else
 	{
 		end_pass();
-		wait_for(0);
+		due = worker->now;
 	}
 }

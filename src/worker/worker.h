@@ -411,6 +411,8 @@ extern bool places_can_assign(void);
 
 /* claim.c: taking due rows */
 extern void claim_work(List *connections);
+/* xmin or xmax of a pg_snapshot. */
+extern uint64 snapshot_end(PGFunction end, Datum snapshot);
 extern void claim_discover(void);	/* connections that have rows */
 extern bool claim_load(Connection *connection);	/* read its row now */
 

@@ -5,10 +5,10 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../lib";
-use EchosyncTest;
+use EchosyncFaults;
 use Test::More;
 
-my $t = EchosyncTest->start;
+my $t = EchosyncFaults->start;
 my $VERSION = $t->sql("SELECT current_setting('server_version_num')::int / 10000");
 
 # The extension is of a superuser who may go, as whoever installs it may.
@@ -216,6 +216,27 @@ $t->behaviour('a cast of the table\'s owner that fails: the statement goes on, a
 	is(app('SELECT count(*) FROM casts'), 1, 'the row is there');
 	$t->lead($user);
 	$t->wait_until('another lead is sent', sub { scalar $t->records($user, 'lofty') == 1 });
+});
+
+$t->behaviour('what the server is short of is no fault of a value: an opt-out is not passed over for a lock', sub {
+	my $user = $t->user(lofty => 1);
+	my $session = $t->session_as($user);
+	my $holder = $t->session;
+
+	app(q{CREATE TYPE said AS ENUM ('yes', 'no')});
+	table('locked_out', 'phone text, dnc said');
+	$session->query_safe(insert_sql('locked_out', $user, 1, dnc => 'no'));
+	$t->drain($user);
+	$holder->query_safe('BEGIN; LOCK TABLE crm_integrations');
+	my $other = $t->session;
+	$other->query("SET ROLE app; SET lock_timeout = '300ms'; UPDATE locked_out SET dnc = 'yes'");
+	like($other->{stderr}, qr/ERROR:  canceling statement due to lock timeout/, 'the application\'s own time has run out, and it is told');
+	$holder->query_safe('COMMIT');
+	is(app('SELECT dnc FROM locked_out'), 'no', 'nothing is half-done');
+	app("UPDATE locked_out SET dnc = 'yes'");
+	$t->drain($user);
+	is(flags($user, 'Dana'), 'yes yes yes', 'tried again, the opt-out is in the CRM');
+	$_->quit for $session, $holder, $other;
 });
 
 $t->behaviour('our trigger on a table that is not attached: a warning, once in a session, and the statement goes on', sub {

@@ -122,7 +122,13 @@ $t->behaviour('the worker cannot look: its state is unknown, and the other check
 	like(complaints(), qr/^key: it could not be looked at/m, 'what needs the table says that it could not be looked at');
 	is($t->sql('SELECT count(*) FROM echosync_doctor()'), $all, 'and there are as many rows as before');
 	like($t->error_as($t->user, "SELECT echosync_connect('lofty', 'eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2ln')")->{message}, qr/could not look at the extension's tables/, 'who connects is told');
-	$holder->query_safe('COMMIT; BEGIN; LOCK TABLE crm_sync_queue');
+	table('beside');
+	$holder->query_safe('COMMIT; BEGIN; LOCK TABLE beside');
+	discontent(qr/^leads public.beside: could not be looked at: canceling statement due to lock timeout/m, 'a table of the application');
+	is($t->sql("SELECT string_agg(check_name, ' ' ORDER BY check_name) FROM echosync_doctor() WHERE check_name ~ '^(leads|columns) '"),
+		'columns public.leads leads public.beside leads public.leads', 'which has one row, and the others have theirs');
+	$holder->query_safe('COMMIT; DROP TABLE beside; DELETE FROM crm_lead_sources s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation)');
+	$holder->query_safe('BEGIN; LOCK TABLE crm_sync_queue');
 	discontent(qr/^backlog: could not be looked at: canceling statement due to lock timeout/m, 'another table');
 	$holder->query_safe('COMMIT');
 	$holder->quit;
@@ -188,6 +194,10 @@ $t->behaviour('sessions do not capture', sub {
 	content();
 	$t->sql('ALTER DATABASE postgres SET session_replication_role = replica');
 	discontent(qr/^capture: .*session_replication_role = replica in database postgres/m, 'a database');
+	$t->sql(hint('capture') =~ s/ then .*//r);
+	content();
+	$t->sql('ALTER ROLE ALL SET echosync.capture = off');
+	discontent(qr/^capture: .*echosync.capture = off for all roles/m, 'all roles');
 	$t->sql(hint('capture') =~ s/ then .*//r);
 	content();
 	$t->configure('echosync.capture' => 'off');

@@ -171,6 +171,20 @@ $t->behaviour('a statement that is under way while its user connects, in a sessi
 	$session->quit;
 });
 
+$t->behaviour('a lead that can never be sent is in the log', sub {
+	my $user = $t->user;
+	my $session = $t->session;
+
+	app("CREATE TABLE long_ids (id text PRIMARY KEY, user_id text, phone text, first_name text, risk_score int); SELECT echosync_attach_leads('long_ids')");
+	$session->query_safe("BEGIN; INSERT INTO long_ids VALUES (repeat('i', 1025), '$user->{id}', '" . $t->new_phone . "', 'Long', 5)");
+	$user->{lofty} = $t->connect_lofty($user);
+	$session->query_safe('COMMIT');
+	$t->wait_for_sql("SELECT string_agg(reason, ' ') FROM crm_sync_logs WHERE user_id = '$user->{id}'", 'id_too_long');
+	$t->wait_for_sql('SELECT count(*) FROM crm_sync_gaps', '0');
+	$session->quit;
+	app('DROP TABLE long_ids');
+});
+
 $t->behaviour('nothing is left of it where nobody wants to know any more, and another worker forgets nothing', sub {
 	my $user = $t->user;
 	my $session = $t->session;
