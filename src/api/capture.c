@@ -101,7 +101,21 @@ note_is_wanted(const char *user_id, bool gone)
 {
 	const TargetList *list = targets_of_user(user_id);
 
-	return list->n > 0 && (gone || gone_noted || list->auto_sync);
+	return list->n > 0 && (gone || gone_noted || list->auto_sync || list->has_gaps);
+}
+
+/* Was a row of this transaction's passed over for any of the user's connections? */
+static bool
+was_missed(const char *user_id, TransactionId xmin)
+{
+	const TargetList *list = targets_of_user(user_id);
+
+	for (int i = 0; i < list->n; i++)
+	{
+		if (target_missed(&list->targets[i], false, xmin) || target_missed(&list->targets[i], true, xmin))
+			return true;
+	}
+	return false;
 }
 
 /* A row that the trigger has fired for. */
@@ -110,6 +124,7 @@ typedef struct CapturedRow
 	TriggerData *trigdata;
 	CaptureRelation *entry;
 	bool		sure;			/* are its values read, those of the rule? */
+	TransactionId unchanged_since;	/* CaptureNote's */
 } CapturedRow;
 
 static const char *
@@ -132,6 +147,8 @@ note_lead(const CapturedRow *row, TupleTableSlot *slot, bool gone)
 
 	if (user_id == NULL || !note_is_wanted(user_id, gone))
 		return;
+	if (TransactionIdIsValid(row->unchanged_since) && !was_missed(user_id, row->unchanged_since))
+		return;
 	lead_id = capture_row_id(row->entry, slot);
 	if (lead_id == NULL)
 		return;
@@ -145,9 +162,27 @@ note_lead(const CapturedRow *row, TupleTableSlot *slot, bool gone)
 	note->source_id = row->entry->source_id;
 	note->nest_level = GetCurrentTransactionNestLevel();
 	note->gone = gone;
+	note->unchanged_since = row->unchanged_since;
 	gone_noted |= gone;
 	note->facts_known = row->sure && !row->entry->blind;
 	note->facts = facts;
+}
+
+/*
+ * A lead whose mapped columns are as before.  If a connection has not seen who wrote
+ * these, and the worker looks for such rows, it would find this version, whose writer
+ * has seen the connection, and pass it over.
+ */
+static void
+note_unchanged(const CapturedRow *row, TupleTableSlot *new)
+{
+	CapturedRow unchanged = *row;
+
+	if (!targets_have_gaps())
+		return;
+	unchanged.unchanged_since = HeapTupleHeaderGetXmin(row->trigdata->tg_trigtuple->t_data);
+	if (TransactionIdIsNormal(unchanged.unchanged_since))
+		note_lead(&unchanged, new, false);
 }
 
 static void
@@ -156,7 +191,10 @@ note_update(const CapturedRow *row, TupleTableSlot *old, TupleTableSlot *new)
 	CaptureRelation *entry = row->entry;
 
 	if (!capture_row_differs(entry, old, new))
+	{
+		note_unchanged(row, new);
 		return;
+	}
 	if (capture_row_field_differs(entry, old, new, LEAD_FIELD_USER_ID) ||
 		capture_row_field_differs(entry, old, new, LEAD_FIELD_ID))
 		note_lead(row, old, true);
@@ -248,7 +286,7 @@ find_relation(TriggerData *trigdata, CaptureCall *call)
 static void
 capture_row(TriggerData *trigdata, CaptureCall *call)
 {
-	CapturedRow row = {trigdata, find_relation(trigdata, call), true};
+	CapturedRow row = {trigdata, find_relation(trigdata, call), true, InvalidTransactionId};
 	Oid			owner;
 	SavedUser	saved;
 
@@ -264,13 +302,24 @@ capture_row(TriggerData *trigdata, CaptureCall *call)
 	rows_in_work--;
 }
 
+/* Does the connection want to know of it: of a change by itself, of what it missed as the gap says? */
+static bool
+target_wants(const Target *target, const CaptureNote *note, bool manual)
+{
+	if (note->gone)
+		return false;
+	if (TransactionIdIsValid(note->unchanged_since))
+		return target_missed(target, manual, note->unchanged_since);
+	return !manual && target->settings->auto_sync;
+}
+
 /* Notes of one user, for one of its connections. */
 static void
-queue_run(Enqueue *enqueue, const Target *target, const CaptureNote *run, int n)
+queue_run(Enqueue *enqueue, const Target *target, bool manual, const CaptureNote *run, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
-		if (!run[i].gone)
+		if (target_wants(target, &run[i], manual))
 			(void) enqueue_lead(enqueue, target, run[i].lead_id, run[i].source_id,
 								run[i].facts_known ? &run[i].facts : NULL, (Datum) 0);
 	}
@@ -279,7 +328,8 @@ queue_run(Enqueue *enqueue, const Target *target, const CaptureNote *run, int n)
 static void
 queue_changed(const CaptureNote *set, int n)
 {
-	Enqueue    *enqueue = enqueue_begin("auto", 0, 0);
+	Enqueue    *changed = enqueue_begin("auto", 0, 0);
+	Enqueue    *asked_for = enqueue_begin("manual", 1, 0);
 	int			end;
 
 	for (int first = 0; first < n; first = end)
@@ -291,11 +341,13 @@ queue_changed(const CaptureNote *set, int n)
 			end++;
 		for (int t = 0; t < list->n; t++)
 		{
-			if (list->targets[t].settings->auto_sync)
-				queue_run(enqueue, &list->targets[t], set + first, end - first);
+			queue_run(changed, &list->targets[t], false, set + first, end - first);
+			if (list->has_gaps)
+				queue_run(asked_for, &list->targets[t], true, set + first, end - first);
 		}
 	}
-	enqueue_write(enqueue);
+	enqueue_write(changed);
+	enqueue_write(asked_for);
 }
 
 /*

@@ -5,6 +5,8 @@
 #ifndef ECHOSYNC_CAPTURE_NOTE_H
 #define ECHOSYNC_CAPTURE_NOTE_H
 
+#include "access/transam.h"
+
 #include "crm/lead.h"
 
 /* One changed lead. */
@@ -15,6 +17,7 @@ typedef struct CaptureNote
 	int			source_id;
 	int			nest_level;
 	bool		gone;			/* deleted, or no longer this user's */
+	TransactionId unchanged_since;	/* who wrote the version before, where nothing that is mapped differs; else invalid */
 	bool		facts_known;
 	LeadFacts	facts;
 } CaptureNote;

@@ -4,8 +4,8 @@
  *		costs no query.
  *
  * A statement trigger on crm_integrations, on whatever changes the set or the
- * settings of connections, invalidates the table's relcache entry in all
- * backends when the change commits; that drops the cache.  It is filled with
+ * settings of connections, and on crm_sync_gaps, invalidates the table's relcache
+ * entry in all backends when the change commits; that drops the cache.  It is filled with
  * the latest snapshot, not the transaction's: what a REPEATABLE READ
  * transaction saw must not outlive it.
  *
@@ -61,6 +61,8 @@ static bool cache_valid = false;
 static CachedUser *last_user = NULL;	/* asked for last; NULL: none */
 static Oid	cache_schema = InvalidOid;
 static Oid	cache_relation = InvalidOid;
+static Oid	cache_gaps = InvalidOid;	/* of crm_sync_gaps; 1.0.0 has none */
+static bool gaps_open = false;
 
 static Statement select_targets = {
 	.sql = "SELECT i.id, i.user_id, i.crm_type, i.settings"
@@ -69,11 +71,35 @@ static Statement select_targets = {
 	.argtypes = {TEXTOID}
 };
 
+static Statement select_any_gap = {
+	.sql = "SELECT FROM @schema@.crm_sync_gaps LIMIT 1",
+	.nargs = 0
+};
+
+static Statement select_gaps = {
+	.sql = "SELECT g.integration_id, g.sync_type, g.first_xid, g.next_xid, g.running_xids, g.end_xid"
+	" FROM @schema@.crm_sync_gaps g JOIN @schema@.crm_integrations i ON i.id = g.integration_id WHERE i.user_id = $1",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
 static void
 cache_invalidate(Datum arg, Oid relid)
 {
-	if (relid == InvalidOid || relid == cache_relation)
+	if (relid == InvalidOid || relid == cache_relation || relid == cache_gaps)
 		cache_valid = false;
+}
+
+static bool
+any_gap(void)
+{
+	bool		found;
+
+	SPI_connect();
+	statement_execute_now(&select_any_gap, NULL, 1);
+	found = SPI_processed > 0;
+	SPI_finish();
+	return found;
 }
 
 static void
@@ -92,7 +118,9 @@ cache_start(void)
 	cache = cached_users_create(cache_context, 32, NULL);
 	cache_schema = db_schema_oid();
 	cache_relation = get_relname_relid("crm_integrations", cache_schema);
+	cache_gaps = get_relname_relid("crm_sync_gaps", cache_schema);
 	cache_valid = true;
+	gaps_open = OidIsValid(cache_gaps) && any_gap();
 }
 
 void
@@ -125,6 +153,29 @@ copy_type(const Target *row)
 	return row->provider != NULL ? row->provider->crm_type : pstrdup(row->crm_type);
 }
 
+/* One for each connection and type. */
+static void
+load_gaps(TargetList *list, Datum user_id)
+{
+	statement_execute_now(&select_gaps, &user_id, 0);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(cache_context);
+		GapSpan    *span = palloc(sizeof(GapSpan));
+		bool		isnull;
+		const uint8 *id = DatumGetUUIDP(spi_datum(i, 1, &isnull))->data;
+
+		gap_span_from_row(span, i, 2);
+		for (int t = 0; t < list->n; t++)
+		{
+			if (memcmp(list->targets[t].id, id, UUID_LEN) == 0)
+				list->targets[t].gaps[span->manual] = span;
+		}
+		list->has_gaps = true;
+		MemoryContextSwitchTo(spi);
+	}
+}
+
 /* The entry's memory is the cache's; what rows and parsing leave is SPI's. */
 static void
 load_user(CachedUser *user)
@@ -138,7 +189,7 @@ load_user(CachedUser *user)
 		list.targets = MemoryContextAlloc(cache_context, sizeof(Target) * SPI_processed);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		Target		row;
+		Target		row = {0};
 		MemoryContext spi;
 
 		target_from_row(i, &row);
@@ -150,28 +201,52 @@ load_user(CachedUser *user)
 		list.targets[list.n++] = row;
 		list.auto_sync |= row.settings->auto_sync;
 	}
+	if (gaps_open && list.n > 0)
+		load_gaps(&list, value);
 	SPI_finish();
 	user->list = list;
+}
+
+static bool
+cache_is_current(void)
+{
+	return cache_valid && cache_schema == db_schema_oid();
+}
+
+bool
+targets_have_gaps(void)
+{
+	if (!cache_is_current())
+		cache_start();
+	return gaps_open;
+}
+
+bool
+target_missed(const Target *target, bool manual, TransactionId xmin)
+{
+	const GapSpan *span = target->gaps[manual];
+
+	return span != NULL && (manual || target->settings->auto_sync) &&
+		gap_has(span, xmin, ReadNextFullTransactionId());
 }
 
 const TargetList *
 targets_of_user(const char *user_id)
 {
-	static const TargetList nobody = {0, false, NULL};
+	static const TargetList nobody = {0};
 	CachedUser	loaded = {0};
 	CachedUser *entry;
 	bool		found;
 
 	/* Rows of one user come together, mostly. */
-	if (last_user != NULL && cache_valid && cache_schema == db_schema_oid() &&
+	if (last_user != NULL && cache_is_current() &&
 		strcmp(last_user->user_id, user_id) == 0)
 		return &last_user->list;
 
 	/* Longer ids than connect accepts have no connection. */
 	if (strlen(user_id) >= MAIL_NAME_SIZE)
 		return &nobody;
-	if (!cache_valid || cache_schema != db_schema_oid() ||
-		cache->members >= CACHE_MAX_USERS)
+	if (!cache_is_current() || cache->members >= CACHE_MAX_USERS)
 		cache_start();
 	entry = cached_users_lookup(cache, unconstify(char *, user_id));
 	if (entry != NULL)

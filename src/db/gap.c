@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -145,6 +146,54 @@ gap_note(const pg_uuid_t *integration, const char *sync_type)
 	store_gap(integration, sync_type, now, &running);
 	db_restore_user(&saved);
 	UnregisterSnapshot(now);
+}
+
+static void
+read_running(GapSpan *span, Datum array)
+{
+	Datum	   *xids;
+	bool	   *nulls;
+
+	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &xids, &nulls, &span->n_running);
+	span->running = palloc(sizeof(uint64) * (span->n_running + 1));
+	for (int i = 0; i < span->n_running; i++)
+		span->running[i] = (uint64) DatumGetInt64(xids[i]);
+}
+
+void
+gap_span_from_row(GapSpan *span, uint64 row, int column)
+{
+	bool		isnull;
+	Datum		running = spi_datum(row, column + 3, &isnull);
+
+	memset(span, 0, sizeof(GapSpan));
+	span->manual = strcmp(spi_text(row, column), "manual") == 0;
+	span->first = (uint64) spi_int64(row, column + 1, 0);
+	span->next = (uint64) spi_int64(row, column + 2, 0);
+	if (!isnull)
+		read_running(span, running);
+	span->end = (uint64) spi_int64(row, column + 4, (int64) U64FromFullTransactionId(ReadNextFullTransactionId()));
+}
+
+bool
+gap_has(const GapSpan *span, TransactionId xmin, FullTransactionId next)
+{
+	uint64		xid;
+
+	if (!TransactionIdIsNormal(xmin))
+		return false;			/* frozen: older than any that goes on */
+	xid = gap_full_xid(next, xmin);
+	if (xid < span->first || xid >= span->end)
+		return false;
+	if (xid >= span->next || span->running == NULL)
+		return true;
+	for (int i = 0; i < span->n_running; i++)
+	{
+		if (span->running[i] == xid)
+			return true;
+	}
+	return false;
 }
 
 /* For a connection that begins to sync by itself.  Rights are the caller's care. */

@@ -669,6 +669,7 @@ CREATE TABLE crm_sync_gaps (
     first_xid bigint NOT NULL,
     next_xid bigint NOT NULL,
     running_xids bigint[],
+    end_xid bigint,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE crm_sync_gaps IS 'Connections that began to sync, or all of whose leads were asked for, while transactions went on that did not see it: what those wrote is queued when they have ended, and the row deleted. Not dumped.';
@@ -676,9 +677,12 @@ COMMENT ON COLUMN crm_sync_gaps.sync_type IS 'How their leads are queued: auto, 
 COMMENT ON COLUMN crm_sync_gaps.first_xid IS 'The oldest transaction that went on, with its epoch.';
 COMMENT ON COLUMN crm_sync_gaps.next_xid IS 'The first that had not begun.';
 COMMENT ON COLUMN crm_sync_gaps.running_xids IS 'Between these, those that went on. Null: any of them may have.';
+COMMENT ON COLUMN crm_sync_gaps.end_xid IS 'From here on, transactions see the connection. Null: the worker has not looked yet.';
 
 ALTER TABLE crm_sync_gaps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE crm_sync_gaps FORCE ROW LEVEL SECURITY;
+CREATE TRIGGER echosync_gaps_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON crm_sync_gaps
+    FOR EACH STATEMENT EXECUTE FUNCTION echosync_targets_changed();
 
 CREATE FUNCTION echosync_note_gap(id uuid) RETURNS void
     LANGUAGE c VOLATILE STRICT

@@ -147,6 +147,8 @@ CREATE TRIGGER echosync_targets_changed AFTER INSERT OR DELETE OR UPDATE OF id, 
     FOR EACH STATEMENT EXECUTE FUNCTION echosync_targets_changed();
 CREATE TRIGGER echosync_targets_truncated AFTER TRUNCATE ON crm_integrations
     FOR EACH STATEMENT EXECUTE FUNCTION echosync_targets_changed();
+CREATE TRIGGER echosync_gaps_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON crm_sync_gaps
+    FOR EACH STATEMENT EXECUTE FUNCTION echosync_targets_changed();
 
 CREATE FUNCTION echosync_announce_status() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

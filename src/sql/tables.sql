@@ -132,6 +132,7 @@ CREATE TABLE crm_sync_gaps (
     first_xid bigint NOT NULL,
     next_xid bigint NOT NULL,
     running_xids bigint[],
+    end_xid bigint,
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE crm_sync_gaps IS 'Connections that began to sync, or all of whose leads were asked for, while transactions went on that did not see it: what those wrote is queued when they have ended, and the row deleted. Not dumped.';
@@ -139,6 +140,7 @@ COMMENT ON COLUMN crm_sync_gaps.sync_type IS 'How their leads are queued: auto, 
 COMMENT ON COLUMN crm_sync_gaps.first_xid IS 'The oldest transaction that went on, with its epoch.';
 COMMENT ON COLUMN crm_sync_gaps.next_xid IS 'The first that had not begun.';
 COMMENT ON COLUMN crm_sync_gaps.running_xids IS 'Between these, those that went on. Null: any of them may have.';
+COMMENT ON COLUMN crm_sync_gaps.end_xid IS 'From here on, transactions see the connection. Null: the worker has not looked yet.';
 
 CREATE TABLE crm_dead_letters (
     integration_id uuid NOT NULL,

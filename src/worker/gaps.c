@@ -40,14 +40,23 @@
 #define WAIT_MAX_MS 5000
 #define RETRY_MIN_MS 10000		/* a table that could not be read, and twice as long each time */
 #define RETRY_MAX_MS 600000
+#define SPAN_COLUMN 6			/* of select_gaps: gap_span_from_row */
 #define GAPS_MAX 1000			/* that no source has failed for: the others wait in the table */
 
 static Statement select_gaps = {
-	.sql = "SELECT g.id, g.integration_id, i.user_id, g.sync_type, g.first_xid, g.next_xid, g.running_xids,"
-	" i.id IS NOT NULL AND (g.sync_type = 'manual' OR i.settings->'auto_sync' = 'true'), i.crm_type"
+	.sql = "SELECT g.id, g.integration_id, i.user_id, i.crm_type,"
+	" i.id IS NOT NULL AND (g.sync_type = 'manual' OR i.settings->'auto_sync' = 'true'),"
+	" g.sync_type, g.first_xid, g.next_xid, g.running_xids, g.end_xid"
 	" FROM @schema@.crm_sync_gaps g LEFT JOIN @schema@.crm_integrations i ON i.id = g.integration_id"
 	" ORDER BY g.id",
 	.nargs = 0
+};
+
+static Statement update_ends = {
+	.sql = "UPDATE @schema@.crm_sync_gaps g SET end_xid = e.end_xid"
+	" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) e(id, end_xid) WHERE g.id = e.id",
+	.nargs = 2,
+	.argtypes = {INT8ARRAYOID, INT8ARRAYOID}
 };
 
 static Statement delete_gaps = {
@@ -75,13 +84,9 @@ typedef struct Gap
 {
 	int64		id;
 	Target		target;			/* id, user and CRM; no user: nobody wants to know any more */
-	bool		manual;			/* sync_type, else auto */
-	uint64		first;			/* transaction ids */
-	uint64		next;
-	uint64	   *running;		/* NULL: any */
-	int			n_running;
-	uint64		end;			/* drawn since its commit: these see the connection */
+	GapSpan		span;
 	bool		there;			/* its row, at the last look */
+	bool		end_is_noted;	/* ... in it */
 	bool		in_pass;
 	List	   *failed;			/* sources that are left; NIL at first: all */
 	int			n_failures;
@@ -146,36 +151,16 @@ find_gap(int64 id)
 	return NULL;
 }
 
-static void
-take_running(Gap *gap, Datum array)
-{
-	Datum	   *xids;
-	bool	   *nulls;
-
-	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &xids, &nulls, &gap->n_running);
-	gap->running = palloc(sizeof(uint64) * (gap->n_running + 1));
-	for (int i = 0; i < gap->n_running; i++)
-		gap->running[i] = (uint64) DatumGetInt64(xids[i]);
-}
-
 static Gap *
-take_gap(uint64 i, uint64 end)
+take_gap(uint64 i)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Gap		   *gap = palloc0(sizeof(Gap));
 	bool		isnull;
-	Datum		running;
 
 	gap->id = spi_int64(i, 1, 0);
 	memcpy(gap->target.id, DatumGetUUIDP(spi_datum(i, 2, &isnull))->data, UUID_LEN);
-	gap->manual = strcmp(spi_text(i, 4), "manual") == 0;
-	gap->first = (uint64) spi_int64(i, 5, 0);
-	gap->next = (uint64) spi_int64(i, 6, 0);
-	running = spi_datum(i, 7, &isnull);
-	if (!isnull)
-		take_running(gap, running);
-	gap->end = end;
+	gap_span_from_row(&gap->span, i, SPAN_COLUMN);
 	gaps = lappend(gaps, gap);
 	MemoryContextSwitchTo(caller);
 	return gap;
@@ -194,20 +179,24 @@ forget_target(Gap *gap)
 static void
 set_target(Gap *gap, uint64 i)
 {
+	bool		isnull;
+
 	gap->there = true;
+	(void) spi_datum(i, SPAN_COLUMN + 4, &isnull);
+	gap->end_is_noted = !isnull;
 	forget_target(gap);
-	if (!spi_bool(i, 8))
+	if (!spi_bool(i, 5))
 		return;
 	gap->target.user_id = MemoryContextStrdup(context, spi_text(i, 3));
-	gap->target.crm_type = MemoryContextStrdup(context, spi_text(i, 9));
+	gap->target.crm_type = MemoryContextStrdup(context, spi_text(i, 4));
 }
 
 static void
 free_gap(Gap *gap)
 {
 	forget_target(gap);
-	if (gap->running != NULL)
-		pfree(gap->running);
+	if (gap->span.running != NULL)
+		pfree(gap->span.running);
 	list_free(gap->failed);
 	pfree(gap);
 }
@@ -216,7 +205,7 @@ free_gap(Gap *gap)
 static bool
 gap_is_empty(const Gap *gap)
 {
-	return gap->target.user_id == NULL || (gap->running != NULL && gap->n_running == 0 && gap->end == gap->next);
+	return gap->target.user_id == NULL || (gap->span.running != NULL && gap->span.n_running == 0 && gap->span.end == gap->span.next);
 }
 
 static void
@@ -264,7 +253,7 @@ count_fresh(void)
 
 /* Of a new one, now is after its commit: who draws an id from here on sees the connection. */
 static void
-load_gap(uint64 i, uint64 end, int *n_fresh)
+load_gap(uint64 i, int *n_fresh)
 {
 	Gap		   *gap = find_gap(spi_int64(i, 1, 0));
 
@@ -272,7 +261,7 @@ load_gap(uint64 i, uint64 end, int *n_fresh)
 		return;
 	if (gap == NULL)
 	{
-		gap = take_gap(i, end);
+		gap = take_gap(i);
 		++*n_fresh;
 		begin_soon = true;
 	}
@@ -300,27 +289,50 @@ needless_gaps(void)
 	return needless;
 }
 
+/* For the triggers, and for the worker after this one. */
+static void
+note_ends(List *needless)
+{
+	RowSet	   *ends = rowset_make(2, (Oid[]) {INT8OID, INT8OID});
+	Datum		values[2];
+	ListCell   *lc;
+
+	foreach(lc, gaps)
+	{
+		Gap		   *gap = lfirst(lc);
+
+		if (!gap->there || gap->end_is_noted || list_member_ptr(needless, gap))
+			continue;
+		rowset_row(ends);
+		rowset_int8(ends, gap->id);
+		rowset_int8(ends, (int64) gap->span.end);
+	}
+	for (int i = 0; i < 2; i++)
+		values[i] = rowset_array(ends, i);
+	if (ends->n_rows > 0)
+		statement_execute(&update_ends, values, NULL, false, 0);
+}
+
 static void
 load_body(void *arg)
 {
 	List	  **needless = arg;
 	int			n_fresh = count_fresh();
-	uint64		end;
 	ListCell   *lc;
 
 	foreach(lc, gaps)
 		((Gap *) lfirst(lc))->there = false;
 	statement_execute(&select_gaps, NULL, NULL, false, 0);
-	end = U64FromFullTransactionId(ReadNextFullTransactionId());	/* after what was seen has committed */
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
 
 		if (shared_owner_index(DatumGetUUIDP(spi_datum(i, 2, &isnull)), worker->n_workers) == worker->index)
-			load_gap(i, end, &n_fresh);
+			load_gap(i, &n_fresh);
 	}
 	*needless = needless_gaps();
 	forget_gaps(*needless);
+	note_ends(*needless);
 }
 
 static bool
@@ -357,31 +369,10 @@ begin_pass(void)
 	{
 		Gap		   *gap = lfirst(lc);
 
-		gap->in_pass = oldest >= gap->end && clock_plausible(gap->not_before, RETRY_MAX_MS) <= worker->now;
+		gap->in_pass = oldest >= gap->span.end && clock_plausible(gap->not_before, RETRY_MAX_MS) <= worker->now;
 		pass.begun |= gap->in_pass;
 	}
 	return pass.begun;
-}
-
-/* May the row be by a transaction that did not see the connection? */
-static bool
-gap_has(const Gap *gap, TransactionId xmin, FullTransactionId next)
-{
-	uint64		xid;
-
-	if (!TransactionIdIsNormal(xmin))
-		return false;			/* frozen: older than any that goes on */
-	xid = gap_full_xid(next, xmin);
-	if (xid < gap->first || xid >= gap->end)
-		return false;
-	if (xid >= gap->next || gap->running == NULL)
-		return true;
-	for (int i = 0; i < gap->n_running; i++)
-	{
-		if (gap->running[i] == xid)
-			return true;
-	}
-	return false;
 }
 
 /* A source being read. */
@@ -461,12 +452,12 @@ take_row(Step *step, const LeadKey *user, const char *lead_id, const char *text,
 	{
 		const Gap  *gap = lfirst(lc);
 
-		if (!gap_wants(gap, step->source_id) || !gap_has(gap, xmin, next))
+		if (!gap_wants(gap, step->source_id) || !gap_has(&gap->span, xmin, next))
 			continue;
 		if (owner == NULL && (owner = row_owner(user, text)) == NULL)
 			return;
 		if (strcmp(owner, gap->target.user_id) == 0)
-			(void) enqueue_lead(step->enqueue[gap->manual], &gap->target, lead_id, step->source_id, NULL, (Datum) 0);
+			(void) enqueue_lead(step->enqueue[gap->span.manual], &gap->target, lead_id, step->source_id, NULL, (Datum) 0);
 	}
 }
 
@@ -503,7 +494,7 @@ gaps_age(void)
 		const Gap  *gap = lfirst(lc);
 
 		if (gap->in_pass)
-			first = Min(first, gap->first);
+			first = Min(first, gap->span.first);
 	}
 	return (uint32) Min(next - first + 1, PG_INT32_MAX);
 }

@@ -98,6 +98,41 @@ $t->behaviour('all leads are asked for while a transaction goes on', sub {
 	$_->quit for $session, $reader;
 });
 
+# Its writer sees the connection, and the worker does not find it any more by who wrote it.
+sub touch_sql { my ($user) = @_; return "UPDATE touched SET seen = seen + 1 WHERE user_id = '$user->{id}'" }
+
+$t->behaviour('what an overlapping transaction wrote is changed by others, in columns that are not mapped', sub {
+	my $user = $t->user;
+	my $asking = $t->user(lofty => { auto_sync => \0 });
+	my $bystander = $t->user(lofty => 1);
+	my ($writer, $holder, $toucher) = map { $t->session } 1 .. 3;
+	my $table = 'CREATE TABLE touched (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id text, phone text, first_name text, risk_score int, seen int DEFAULT 0)';
+
+	app("$table; " . join '; ', map { insert_sql($_, 'Old', 'touched') } $user, $asking, $bystander);
+	app("SELECT echosync_attach_leads('touched')");
+	$toucher->query_safe(touch_sql($user));
+	$holder->query_safe("BEGIN; INSERT INTO touched (user_id) VALUES ('nobody')");
+	$writer->query_safe('BEGIN; ' . join '; ', map { insert_sql($_, 'Missed', 'touched') } $user, $asking);
+	$writer->query_safe(insert_sql($user, 'Left', 'touched'));
+	$user->{lofty} = $t->connect_lofty($user);
+	$t->sql_as($asking, "SELECT echosync_manual_sync('$asking->{lofty}')");
+	$writer->query_safe('COMMIT');
+	$t->wait_for_sql('SELECT count(*) FROM crm_sync_gaps WHERE end_xid IS NOT NULL', '2');
+	$toucher->query_safe(touch_sql($_) . " AND first_name <> 'Left'") for $user, $asking, $bystander, $user;
+	$toucher->query_safe('BEGIN; ' . touch_sql($user) . '; ROLLBACK');
+	$t->wait_until('what was changed is sent before the last transaction has ended', sub { names($user) eq 'Missed' });
+	$t->wait_until('also where all leads were asked for', sub { names($asking) eq 'Missed Old' });
+	$holder->query_safe('COMMIT');
+	settle($_) for $user, $asking, $bystander;
+	is(names($user), 'Left Missed', 'the other one then, and none from before');
+	is(names($bystander), '', 'nor any of somebody whose connection missed none');
+	$toucher->query_safe(touch_sql($_)) for $user, $asking;
+	settle($_) for $user, $asking;
+	is($t->sql("SELECT count(*) FROM crm_sync_logs WHERE user_id IN ('$user->{id}', '$asking->{id}') AND crm_type = 'lofty'"), '4', 'and afterwards nothing is queued');
+	$_->quit for $writer, $holder, $toucher;
+	app('DROP TABLE touched');
+});
+
 $t->behaviour('tables of many blocks, of partitions, of another spelling, and one that is locked', sub {
 	my $user = $t->user;
 	my $session = $t->session;
