@@ -197,4 +197,11 @@ compat_table_delete_no_wait(Relation rel, ItemPointer place, Snapshot snapshot)
 #endif
 }
 
+/* 16: which part of the text is no time. */
+#if PG_VERSION_NUM >= 160000
+#define compat_decode_date_time(...) DecodeDateTime(__VA_ARGS__, &(DateTimeErrorExtra) {0})
+#else
+#define compat_decode_date_time DecodeDateTime
+#endif
+
 #endif							/* ECHOSYNC_PG_COMPAT_H */

@@ -7,10 +7,15 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/transam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -125,6 +130,47 @@ tell_about_table(Relation rel, const char *table, const LeadColumns *columns)
 				 errhint("CREATE INDEX ON %s (%s);", table, id)));
 }
 
+/* A constant that is of a type of the server's, as text; NULL: there is none, or another default. */
+static char *
+constant_default(Relation rel, AttrNumber attnum)
+{
+	Node	   *expr = build_column_default(rel, attnum);
+	Const	   *constant;
+	Oid			output;
+	bool		varlena;
+
+	if (expr != NULL)
+		expr = strip_implicit_coercions(expr);
+	if (expr == NULL || !IsA(expr, Const))
+		return NULL;
+	constant = (Const *) expr;
+	if (constant->constisnull || constant->consttype >= FirstUnpinnedObjectId)
+		return NULL;
+	getTypeOutputInfo(constant->consttype, &output, &varlena);
+	return OidOutputFunctionCall(output, constant->constvalue);
+}
+
+/* All rows would count as deleted, or those in which a past time stands for "not". */
+static void
+tell_about_deletion(Relation rel, const char *table, const LeadColumns *columns)
+{
+	for (int i = 0; i < columns->n[LEAD_FIELD_DELETED_AT]; i++)
+	{
+		const char *name = columns->names[LEAD_FIELD_DELETED_AT][i];
+		AttrNumber	attnum = get_attnum(RelationGetRelid(rel), name);
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+		char	   *text = constant_default(rel, attnum);
+		bool		deleted = text != NULL && lead_text_is_deletion(text);
+
+		if (deleted || (text == NULL && att->attnotnull && TypeCategory(getBaseType(att->atttypid)) == TYPCATEGORY_DATETIME))
+			ereport(NOTICE,
+					(errmsg("column %s of %s says of leads that are there that they are deleted", quote_identifier(name), table),
+					 deleted ? errdetail("Its default is %s.", quote_literal_cstr(text)) :
+					 errdetail("It is NOT NULL: a time in the past, such as epoch or -infinity, counts as deleted."),
+					 errhint("Use null or infinity for a lead that is not deleted, or name another column, or null, as deleted_at in the mapping.")));
+	}
+}
+
 void
 attach_notice(Relation rel, const LeadColumns *columns, Jsonb *named, Jsonb *mapping)
 {
@@ -132,6 +178,7 @@ attach_notice(Relation rel, const LeadColumns *columns, Jsonb *named, Jsonb *map
 
 	tell_columns(table, columns, named, mapping);
 	tell_what_is_missing(columns, table);
+	tell_about_deletion(rel, table, columns);
 	tell_overlooked(rel, table, columns);
 	tell_about_table(rel, table, columns);
 }

@@ -12,8 +12,8 @@
 #include "db/lead_columns.h"
 #include "db/lead_key.h"
 
-/* All that may be mapped: only do_not_contact may be more than one column. */
-#define CAPTURE_COLUMNS_MAX (LEAD_FIELD_COUNT - 1 + LEAD_COLUMNS_MAX)
+/* All that may be mapped: phone, email and do_not_contact may be several columns each. */
+#define CAPTURE_COLUMNS_MAX (LEAD_FIELD_COUNT - 3 + 3 * LEAD_COLUMNS_MAX)
 
 /* How values of a type are read; one for all columns that are of it. */
 typedef struct CaptureType

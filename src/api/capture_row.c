@@ -13,7 +13,6 @@
 
 #include "api/capture_row.h"
 #include "api/targets.h"
-#include "crm/phone.h"
 #include "db/lead_object.h"
 #include "db/lead_user.h"
 
@@ -131,7 +130,7 @@ capture_row_user(CaptureRelation *entry, TupleTableSlot *slot, bool remember)
 }
 
 static bool
-column_is_set(CaptureColumn *column, TupleTableSlot *slot)
+column_is_set(CaptureColumn *column, TupleTableSlot *slot, bool (*is_set) (const char *text))
 {
 	char	   *text;
 
@@ -143,18 +142,19 @@ column_is_set(CaptureColumn *column, TupleTableSlot *slot)
 		return !isnull && DatumGetBool(value);
 	}
 	text = column_text(column, slot);
-	return text != NULL && lead_text_is_true(text);
+	return text != NULL && is_set(text);
 }
 
+/* Is it set in any of the field's columns, by what the text says? */
 static bool
-field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
+field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, bool (*is_set) (const char *text))
 {
 	int			n;
 	CaptureColumn *columns = capture_columns(entry, field, &n);
 
 	for (int i = 0; i < n; i++)
 	{
-		if (column_is_set(&columns[i], slot))
+		if (column_is_set(&columns[i], slot, is_set))
 			return true;
 	}
 	return false;
@@ -163,7 +163,7 @@ field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field)
 bool
 capture_row_is_deleted(CaptureRelation *entry, TupleTableSlot *slot)
 {
-	return field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
+	return field_is_set(entry, slot, LEAD_FIELD_DELETED_AT, lead_text_is_deletion);
 }
 
 static Jsonb *
@@ -201,39 +201,37 @@ structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(state.result)));
 }
 
+/* Is there a phone number or an e-mail in any of its columns? */
 static bool
-has_phone(CaptureRelation *entry, TupleTableSlot *slot)
+has_usable(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, char *(*read) (const char *text))
 {
-	char	   *phone = field_text(entry, slot, LEAD_FIELD_PHONE);
-	char		key[PHONE_MAX_LEN];
+	int			n;
+	CaptureColumn *columns = capture_columns(entry, field, &n);
 
-	return phone != NULL && phone_key(phone, strlen(phone), key);
-}
+	for (int i = 0; i < n; i++)
+	{
+		char	   *text = column_text(&columns[i], slot);
 
-static bool
-has_email(CaptureRelation *entry, TupleTableSlot *slot)
-{
-	char	   *email = field_text(entry, slot, LEAD_FIELD_EMAIL);
-
-	return email != NULL && lead_email(email) != NULL;
+		if (text != NULL && read(text) != NULL)
+			return true;
+	}
+	return false;
 }
 
 void
 capture_row_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 {
-	char	   *score;
-
 	memset(facts, 0, sizeof(*facts));
 	if (entry->structured)
 	{
 		structured_facts(entry, slot, facts);
 		return;
 	}
-	facts->deleted = field_is_set(entry, slot, LEAD_FIELD_DELETED_AT);
-	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT);
-	facts->has_contact_key = has_phone(entry, slot) || has_email(entry, slot);
-	score = field_text(entry, slot, LEAD_FIELD_RISK_SCORE);
-	facts->has_risk_score = score != NULL && lead_text_to_score(score, &facts->risk_score);
+	facts->deleted = capture_row_is_deleted(entry, slot);
+	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT, lead_text_is_true);
+	facts->has_contact_key = has_usable(entry, slot, LEAD_FIELD_PHONE, lead_phone) ||
+		has_usable(entry, slot, LEAD_FIELD_EMAIL, lead_email);
+	facts->score = lead_text_to_score(field_text(entry, slot, LEAD_FIELD_RISK_SCORE), &facts->risk_score);
 }
 
 /*

@@ -129,7 +129,7 @@ write_risk_score(StringInfo out, const char *key, JsonbValue *value,
 	if (value->type == jbvNumeric)
 		text = json_value_text(value);
 	if (text == NULL || strlen(text) > NUMBER_MAX_LEN ||
-		!lead_text_to_score(text, &score) ||
+		!lead_text_to_number(text, &score) ||
 		score < 0 || score > MAX_RISK_SCORE)
 		bad_setting(key, "It must be a number from 0 to 1000, or null for no limit.");
 	json_literal(out, text);
@@ -193,6 +193,14 @@ write_source(StringInfo out, const char *key, JsonbValue *value,
 	json_string(out, source);
 }
 
+static int
+sent_field_by_name(const char *name)
+{
+	int			field = lead_field_by_name(name, strlen(name));
+
+	return field < LEAD_DIGEST_FIELDS ? field : -1;
+}
+
 /*
  * Stored as {lead field: label in the CRM}.  People write it the other way
  * round as well; a pair whose key is no lead field is read so.
@@ -204,7 +212,7 @@ write_custom_fields(StringInfo out, const char *key, JsonbValue *value,
 	static const char *const expected =
 	"It must be an object of lead fields (such as \"risk_score\") and the labels of the CRM's custom fields that they fill.";
 	JsonbContainer *object = json_value_object(value);
-	char	   *labels[LEAD_FIELD_COUNT] = {NULL};
+	char	   *labels[LEAD_DIGEST_FIELDS] = {NULL};
 	JsonbIterator *it;
 	JsonbValue	member;
 	int			field;
@@ -224,10 +232,10 @@ write_custom_fields(StringInfo out, const char *key, JsonbValue *value,
 		if (name == NULL || label == NULL || name[0] == '\0' || label[0] == '\0')
 			bad_setting(key, expected);
 
-		field = lead_field_by_name(name, strlen(name));
+		field = sent_field_by_name(name);
 		if (field < 0)
 		{
-			field = lead_field_by_name(label, strlen(label));
+			field = sent_field_by_name(label);
 			label = name;
 		}
 		if (field < 0)
@@ -238,7 +246,7 @@ write_custom_fields(StringInfo out, const char *key, JsonbValue *value,
 	}
 
 	json_object_start(out);
-	for (field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (field = 0; field < LEAD_DIGEST_FIELDS; field++)
 		json_key_string(out, lead_field_names[field], labels[field]);
 	json_object_end(out);
 }
@@ -385,7 +393,7 @@ parse_custom_fields(JsonbContainer *object)
 	List	   *custom_fields = NIL;
 	int			field;
 
-	for (field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (field = 0; field < LEAD_DIGEST_FIELDS; field++)
 	{
 		char	   *label = json_get_text(object, lead_field_names[field]);
 		CustomFieldSetting *custom;
@@ -425,7 +433,7 @@ integration_settings_parse(Jsonb *settings)
 	parsed->has_max_risk_score = value == NULL || value->type != jbvNull;
 	if (parsed->has_max_risk_score &&
 		(value == NULL || value->type != jbvNumeric ||
-		 !lead_text_to_score(json_value_text(value), &parsed->max_risk_score)))
+		 !lead_text_to_number(json_value_text(value), &parsed->max_risk_score)))
 		parsed->max_risk_score = 20;
 
 	parsed->sync_unscored = json_get_bool(object, "sync_unscored");

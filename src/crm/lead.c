@@ -2,7 +2,7 @@
  * lead.c
  *		The canonical lead, and the rule that says whether it may be sent.
  *
- * Not here: what a single value means (lead_value.c), digests of what would be
+ * Not here: what a single value means (lead_value.h), digests of what would be
  * sent (lead_digest.c), which column holds what (api/), how a CRM wants it
  * (lofty.c, followupboss.c).  Nothing here needs a transaction or raises an error but
  * out-of-memory.
@@ -16,7 +16,7 @@
 const char *const lead_field_names[LEAD_FIELD_COUNT] = {
 	"id", "user_id", "phone", "first_name", "last_name", "email", "address",
 	"city", "state", "zip_code", "risk_score", "do_not_contact", "tags",
-	"notes", "source", "deleted_at"
+	"notes", "source", "deleted_at", "name"
 };
 
 const char *const lead_refusal_names[] = {
@@ -30,9 +30,10 @@ const char *const lead_refusal_names[] = {
 	"ambiguous_match",
 	"ignored_by_crm",
 	"disconnected",
-	"id_too_long"
+	"id_too_long",
+	"risk_unreadable"
 };
-StaticAssertDecl(lengthof(lead_refusal_names) == REFUSAL_ID_TOO_LONG + 1,
+StaticAssertDecl(lengthof(lead_refusal_names) == REFUSAL_RISK_UNREADABLE + 1,
 				 "lead_refusal_names must follow LeadRefusal");
 
 int
@@ -60,26 +61,71 @@ get_either(JsonbContainer *object, const char *key, const char *other)
 	return value;
 }
 
+typedef char *(*Clean) (const char *text);
+
+/* Within one another; nobody means more. */
+#define VALUE_DEPTH_MAX 4
+
 /*
  * The first text of a value that clean makes something of: a value may be a
- * list, as where an app keeps several e-mails.
+ * list, as where an app keeps several e-mails, or an object that says more of it.
  */
 static char *
-read_text(JsonbValue *value, char *(*clean) (const char *text))
+read_value(JsonbValue *value, Clean clean, int depth)
 {
 	JsonbContainer *array = json_value_array(value);
-	int			length;
-	int			i;
+	JsonbContainer *object = json_value_object(value);
+	char	   *text = NULL;
+	List	   *members;
+	ListCell   *lc;
 
-	if (array == NULL)
+	if (array == NULL && object == NULL)
 		return clean(json_value_text(value));
-	length = json_array_length(array);
-	for (i = 0; i < length; i++)
+	if (depth == VALUE_DEPTH_MAX)
+		return NULL;
+	for (int i = 0; array != NULL && i < json_array_length(array) && text == NULL; i++)
+		text = read_value(json_array_element(array, i), clean, depth + 1);
+	members = object != NULL ? lead_object_values(object) : NIL;
+	foreach(lc, members)
 	{
-		char	   *text = clean(json_value_text(json_array_element(array, i)));
+		if (text == NULL)
+			text = read_value(lfirst(lc), clean, depth + 1);
+	}
+	return text;
+}
 
-		if (text != NULL)
-			return text;
+static char *
+read_text(JsonbValue *value, Clean clean)
+{
+	return read_value(value, clean, 0);
+}
+
+/* The same of a text that is JSON, or an array's; another is for clean alone. */
+static char *
+read_cell(const char *text, Clean clean)
+{
+	Jsonb	   *json;
+	JsonbValue	value;
+	List	   *elements;
+	ListCell   *lc;
+
+	if (text == NULL)
+		return NULL;
+	if ((json = lead_text_as_json(text)) != NULL)
+	{
+		value.type = jbvBinary;
+		value.val.binary.data = &json->root;
+		value.val.binary.len = VARSIZE(json) - VARHDRSZ;
+		return read_value(&value, clean, 0);
+	}
+	if (!lead_array_elements(text, &elements))
+		return clean(text);
+	foreach(lc, elements)
+	{
+		char	   *cleaned = clean(lfirst(lc));
+
+		if (cleaned != NULL)
+			return cleaned;
 	}
 	return NULL;
 }
@@ -91,15 +137,44 @@ clean_id(const char *text)
 	return lead_clean_line(text) != NULL ? pstrdup(text) : NULL;
 }
 
-/* The key of a phone number, or NULL. */
 static char *
-clean_phone(const char *text)
+phone_of_text(const char *text)
 {
 	char		key[PHONE_MAX_LEN];
 
 	if (text == NULL || !phone_key(text, strlen(text), key))
 		return NULL;
 	return pstrdup(key);
+}
+
+char *
+lead_phone(const char *text)
+{
+	return read_cell(text, phone_of_text);
+}
+
+char *
+lead_email(const char *text)
+{
+	return read_cell(text, lead_email_of_text);
+}
+
+static void
+read_names(CrmLead *lead, JsonbContainer *row)
+{
+	lead->first_name = read_text(json_get(row, "first_name"), lead_clean_word);
+	lead->last_name = read_text(json_get(row, "last_name"), lead_clean_word);
+	if (lead->first_name == NULL && lead->last_name == NULL)
+		lead_split_name(read_text(json_get(row, "name"), lead_clean_word), &lead->first_name, &lead->last_name);
+}
+
+static void
+read_address(CrmLead *lead, JsonbContainer *row)
+{
+	lead->address = read_text(json_get(row, "address"), lead_clean_word);
+	lead->city = read_text(json_get(row, "city"), lead_clean_word);
+	lead->state = read_text(json_get(row, "state"), lead_state);
+	lead->zip_code = lead_zip_code(read_text(get_either(row, "zip_code", "zip"), lead_clean_word), lead->state);
 }
 
 CrmLead *
@@ -114,26 +189,21 @@ lead_from_jsonb(Jsonb *object)
 
 	lead->id = read_text(json_get(row, "id"), clean_id);
 	lead->user_id = read_text(json_get(row, "user_id"), clean_id);
-	lead->phone_key = read_text(get_either(row, "phone", "phone_number"),
-								clean_phone);
+	lead->phone_key = read_text(get_either(row, "phone", "phone_number"), lead_phone);
 	if (lead->phone_key != NULL)
 	{
 		lead->phone = (char *) palloc(PHONE_MAX_LEN);
 		phone_format(lead->phone_key, lead->phone);
 	}
-	lead->first_name = read_text(json_get(row, "first_name"), lead_clean_line);
-	lead->last_name = read_text(json_get(row, "last_name"), lead_clean_line);
 	lead->email = read_text(json_get(row, "email"), lead_email);
-	lead->address = read_text(json_get(row, "address"), lead_clean_line);
-	lead->city = read_text(json_get(row, "city"), lead_clean_line);
-	lead->state = read_text(json_get(row, "state"), lead_clean_line);
-	lead->zip_code = read_text(get_either(row, "zip_code", "zip"), lead_clean_line);
+	read_names(lead, row);
+	read_address(lead, row);
 	lead_read_score(lead, json_get(row, "risk_score"));
 	lead->do_not_contact = lead_value_is_true(json_get(row, "do_not_contact"));
-	lead->deleted = lead_value_is_true(json_get(row, "deleted_at"));
+	lead->deleted = lead_value_is_deletion(json_get(row, "deleted_at"));
 	lead->tags = lead_read_tags(json_get(row, "tags"));
 	lead->notes = read_text(json_get(row, "notes"), lead_clean_lines);
-	lead->source = read_text(json_get(row, "source"), lead_clean_line);
+	lead->source = read_text(json_get(row, "source"), lead_clean_text);
 	return lead;
 }
 
@@ -187,8 +257,9 @@ lead_field_text(const CrmLead *lead, LeadField field)
 			return lead->notes;
 		case LEAD_FIELD_SOURCE:
 			return lead->source;
-		case LEAD_FIELD_DELETED_AT:
-			return NULL;		/* a deleted lead is not sent */
+		case LEAD_FIELD_DELETED_AT:	/* a deleted lead is not sent */
+		case LEAD_FIELD_NAME:	/* it is in the others */
+			return NULL;
 	}
 	return NULL;
 }
@@ -201,7 +272,7 @@ lead_facts(const CrmLead *lead)
 	facts.deleted = lead->deleted;
 	facts.do_not_contact = lead->do_not_contact;
 	facts.has_contact_key = lead->phone_key != NULL || lead->email != NULL;
-	facts.has_risk_score = lead->has_risk_score;
+	facts.score = lead->score;
 	facts.risk_score = lead->risk_score;
 	return facts;
 }
@@ -222,9 +293,11 @@ lead_refusal(const LeadFacts *facts, const IntegrationSettings *settings,
 
 	if (!facts->has_contact_key)
 		return REFUSAL_NO_CONTACT_KEY;
+	if (facts->score == LEAD_SCORE_UNREADABLE)
+		return REFUSAL_RISK_UNREADABLE;
 	if (!settings->has_max_risk_score)
 		return REFUSAL_NONE;
-	if (!facts->has_risk_score)
+	if (facts->score == LEAD_SCORE_NONE)
 		return settings->sync_unscored ? REFUSAL_NONE : REFUSAL_RISK_UNSCORED;
 
 	/* so written, what is not a number would be refused */

@@ -16,7 +16,8 @@
 
 /*
  * The fields of a lead that can be mapped to columns.  The order is part of
- * the stored format of crm_lead_links.payload_hash: only append.
+ * the stored format of crm_lead_links.payload_hash: only append.  Those behind
+ * deleted_at only say what others are, and have no digest.
  */
 typedef enum LeadField
 {
@@ -35,9 +36,11 @@ typedef enum LeadField
 	LEAD_FIELD_TAGS,
 	LEAD_FIELD_NOTES,
 	LEAD_FIELD_SOURCE,
-	LEAD_FIELD_DELETED_AT
+	LEAD_FIELD_DELETED_AT,
+	LEAD_FIELD_NAME				/* first and last name in one */
 } LeadField;
-#define LEAD_FIELD_COUNT (LEAD_FIELD_DELETED_AT + 1)
+#define LEAD_FIELD_COUNT (LEAD_FIELD_NAME + 1)
+#define LEAD_DIGEST_FIELDS (LEAD_FIELD_DELETED_AT + 1)
 
 /*
  * No text of a lead is longer than this, in characters where it is read from
@@ -51,6 +54,14 @@ extern const char *const lead_field_names[LEAD_FIELD_COUNT];
 
 /* -1 when the name is none of the above. */
 extern int	lead_field_by_name(const char *name, size_t len);
+
+/* What a score is: there is none, a number from 0 on, or something else. */
+typedef enum LeadScore
+{
+	LEAD_SCORE_NONE = 0,
+	LEAD_SCORE_READ,
+	LEAD_SCORE_UNREADABLE
+} LeadScore;
 
 /* A lead, normalised.  NULL means absent; no string is ever empty. */
 typedef struct CrmLead
@@ -68,8 +79,8 @@ typedef struct CrmLead
 	char	   *city;
 	char	   *state;
 	char	   *zip_code;
-	bool		has_risk_score;
-	double		risk_score;
+	LeadScore	score;
+	double		risk_score;		/* 0 unless read */
 	char	   *risk_score_text;	/* canonical JSON number, NULL if unscored */
 	bool		do_not_contact;
 	bool		deleted;
@@ -94,14 +105,15 @@ typedef enum LeadRefusal
 	REFUSAL_AMBIGUOUS_MATCH,
 	REFUSAL_IGNORED_BY_CRM,
 	REFUSAL_DISCONNECTED,
-	REFUSAL_ID_TOO_LONG
+	REFUSAL_ID_TOO_LONG,
+	REFUSAL_RISK_UNREADABLE
 } LeadRefusal;
 extern const char *const lead_refusal_names[];
 
 /*
  * Build a lead from an object keyed by lead_field_names: a row read from an
  * app's table, or a webhook's lead.  Values of any JSON type are accepted and
- * read for what they mean (see lead_value.c); unknown keys are ignored, but that
+ * read for what they mean (see lead_value.h); unknown keys are ignored, but that
  * "phone_number" and "zip" stand in for an absent phone and zip_code.  id and
  * user_id are kept to the byte.  The result lives in the current memory
  * context.
@@ -119,10 +131,18 @@ extern void lead_to_json(const CrmLead *lead, StringInfo out);
  * the trigger uses, where building a whole lead would cost too much.
  */
 extern bool lead_text_is_true(const char *text);	/* do-not-contact columns */
-extern bool lead_text_to_score(const char *text, double *score);	/* false: unscored */
+extern bool lead_text_is_deletion(const char *text);	/* not one that is to come */
+extern LeadScore lead_text_to_score(const char *text, double *score);
 
-/* An e-mail address as it is compared and sent: trimmed, lower case; NULL if
- * unusable. */
+/* A decimal number, with exponent or not, or "Infinity"; false for anything else. */
+extern bool lead_text_to_number(const char *text, double *number);
+
+/*
+ * The first usable phone number of a cell, by its key, and e-mail address, as it is
+ * compared and sent (lower case); NULL: none.  A cell may be a list, JSON or an
+ * array's text.
+ */
+extern char *lead_phone(const char *text);
 extern char *lead_email(const char *text);
 
 /*
@@ -137,7 +157,7 @@ typedef struct LeadFacts
 	bool		deleted;
 	bool		do_not_contact;
 	bool		has_contact_key;
-	bool		has_risk_score;
+	LeadScore	score;
 	double		risk_score;
 } LeadFacts;
 
@@ -156,17 +176,21 @@ extern LeadRefusal lead_refusal(const LeadFacts *facts,
  * risk_score and source are sent only where a custom field takes them (the
  * source otherwise at creation only), do_not_contact otherwise only when set,
  * deleted_at never.  Neither the order of tags nor the spelling of the phone
- * number counts.
+ * number and the address counts.
  *
  * In a stored digest a slot is the complement of the field's own where the
  * record has something else, which is not ours to change (lead_digest_withhold):
  * nothing is left to write, and the record is not known to have the value.
  */
 #define LEAD_DIGEST_LEN 8
-#define LEAD_DIGEST_SIZE (LEAD_DIGEST_LEN * LEAD_FIELD_COUNT)
+#define LEAD_DIGEST_SIZE (LEAD_DIGEST_LEN * LEAD_DIGEST_FIELDS)
 extern void lead_digest(const CrmLead *lead,
 						const IntegrationSettings *settings,
 						uint8 digest[LEAD_DIGEST_SIZE]);
+
+/* One field's slot as 1.0 made it: where the spelling of an address counted. */
+extern void lead_digest_spelled(const CrmLead *lead, const IntegrationSettings *settings, LeadField field,
+								uint8 slot[LEAD_DIGEST_LEN]);
 extern bool lead_digest_differs(const uint8 *a, const uint8 *b, LeadField field);
 extern bool lead_digest_has(const uint8 *digest, LeadField field);
 extern void lead_digest_withhold(uint8 *digest, LeadField field);

@@ -135,7 +135,7 @@ custom_label(const IntegrationSettings *settings, LeadField field)
 
 /*
  * What would be sent of a field, or NULL.  The phone's key stands for its
- * form: another spelling of one number is no change.
+ * form: another spelling of one number is no change.  Nor is one of an address.
  */
 static const char *
 sent_text(const CrmLead *lead, const IntegrationSettings *settings,
@@ -168,6 +168,17 @@ sent_text(const CrmLead *lead, const IntegrationSettings *settings,
 	}
 }
 
+static void
+digest_slot(Hasher *hasher, LeadField field, const char *text, const char *label, uint8 slot[LEAD_DIGEST_LEN])
+{
+	hasher_start(hasher);
+	hasher_add(hasher, lead_field_names[field]);
+	hasher_add(hasher, text);
+	if (label != NULL)
+		hasher_add(hasher, label);
+	hasher_finish(hasher, slot, LEAD_DIGEST_LEN);
+}
+
 void
 lead_digest(const CrmLead *lead, const IntegrationSettings *settings,
 			uint8 digest[LEAD_DIGEST_SIZE])
@@ -177,22 +188,31 @@ lead_digest(const CrmLead *lead, const IntegrationSettings *settings,
 
 	memset(digest, 0, LEAD_DIGEST_SIZE);
 	hasher_open(&hasher);
-	for (field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (field = 0; field < LEAD_DIGEST_FIELDS; field++)
 	{
 		const char *label = custom_label(settings, (LeadField) field);
 		const char *text = sent_text(lead, settings, (LeadField) field,
 									 label != NULL);
 
-		if (text == NULL)
-			continue;
-		hasher_start(&hasher);
-		hasher_add(&hasher, lead_field_names[field]);
-		hasher_add(&hasher, text);
-		if (label != NULL)
-			hasher_add(&hasher, label);
-		hasher_finish(&hasher, digest + field * LEAD_DIGEST_LEN,
-					  LEAD_DIGEST_LEN);
+		if (text != NULL)
+			digest_slot(&hasher, field, lead_address_spelling(field, text), label, digest + field * LEAD_DIGEST_LEN);
 	}
+	hasher_close(&hasher);
+}
+
+void
+lead_digest_spelled(const CrmLead *lead, const IntegrationSettings *settings, LeadField field,
+					uint8 slot[LEAD_DIGEST_LEN])
+{
+	const char *label = custom_label(settings, field);
+	const char *text = sent_text(lead, settings, field, label != NULL);
+	Hasher		hasher;
+
+	memset(slot, 0, LEAD_DIGEST_LEN);
+	if (text == NULL)
+		return;
+	hasher_open(&hasher);
+	digest_slot(&hasher, field, text, label, slot);
 	hasher_close(&hasher);
 }
 

@@ -241,7 +241,7 @@ lofty_record_written_before(const CrmSession *session)
 
 	if (!session->link.has_digest)
 		return false;
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (int field = 0; field < LEAD_DIGEST_FIELDS; field++)
 	{
 		if (field != LEAD_FIELD_DO_NOT_CONTACT &&
 			memcmp(session->link.digest + field * LEAD_DIGEST_LEN, never,

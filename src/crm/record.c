@@ -89,6 +89,21 @@ record_gets_address(const CrmLead *lead)
  * What changed, and what was written
  * ------------------------------------------------------------------------ */
 
+/* 1.0 wrote down how an address was spelled: where it is spelled so still, it is the same. */
+static bool
+spelled_as_before(const CrmSession *session, LeadField field)
+{
+	uint8		before[LEAD_DIGEST_SIZE];
+
+	if (field < LEAD_FIELD_ADDRESS || field > LEAD_FIELD_ZIP_CODE)
+		return false;
+	lead_digest_spelled(session->lead, session->connection->settings, field, before + field * LEAD_DIGEST_LEN);
+	if (!lead_digest_differs(session->link.digest, before, field))
+		return true;
+	lead_digest_withhold(before, field);
+	return !lead_digest_differs(session->link.digest, before, field);
+}
+
 bool
 record_field_changed(const CrmSession *session, LeadField field)
 {
@@ -100,13 +115,13 @@ record_field_changed(const CrmSession *session, LeadField field)
 		return false;
 	memcpy(withheld, session->digest, LEAD_DIGEST_SIZE);
 	lead_digest_withhold(withheld, field);
-	return lead_digest_differs(session->link.digest, withheld, field);
+	return lead_digest_differs(session->link.digest, withheld, field) && !spelled_as_before(session, field);
 }
 
 bool
 record_changed(const CrmSession *session)
 {
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (int field = 0; field < LEAD_DIGEST_FIELDS; field++)
 	{
 		if (record_field_changed(session, (LeadField) field))
 			return true;
@@ -211,7 +226,7 @@ record_written(CrmSession *session)
 {
 	if (!session->link.has_digest)
 		memset(session->link.digest, 0, LEAD_DIGEST_SIZE);
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (int field = 0; field < LEAD_DIGEST_FIELDS; field++)
 		keep_slot(session, (LeadField) field);
 	session->link.has_digest = true;
 	if (session->link.record_id != NULL)

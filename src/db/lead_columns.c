@@ -8,6 +8,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -16,19 +17,25 @@
 #include "db/lead_columns.h"
 #include "crm/json.h"
 
-#define USUAL_NAMES_MAX 10
+#define USUAL_NAMES_MAX 32
 
 /*
  * Usual names, best first, without regard to case and to what divides words.  All that
- * match do_not_contact are taken together: one of them set is enough.
+ * match are taken together where a field may have several columns: one opt-out is
+ * enough, and the first phone number and e-mail that can be used count.  New names
+ * go behind those of 1.0 (lead_columns_guess_named).
  */
 static const char *const usual_names[LEAD_FIELD_COUNT][USUAL_NAMES_MAX] = {
 	[LEAD_FIELD_ID] = {"id", "leadid", "uuid"},
 	[LEAD_FIELD_USER_ID] = {"userid", "ownerid", "agentid", "accountid", "tenantid", "createdby"},
-	[LEAD_FIELD_PHONE] = {"phone", "phonenumber", "mobile", "mobilephone", "cell", "cellphone", "telephone", "phone1"},
+	[LEAD_FIELD_PHONE] = {"phone", "phonenumber", "mobile", "mobilephone", "cell", "cellphone", "telephone", "phone1",
+		"primaryphone", "mainphone", "mobilenumber", "cellnumber", "phonenumber1", "tel", "mobile1", "phone2", "phonenumber2", "mobile2",
+		"phone3", "phonenumber3", "mobile3", "phone4", "phone5", "homephone", "workphone", "secondaryphone",
+		"alternatephone", "altphone", "otherphone"},
 	[LEAD_FIELD_FIRST_NAME] = {"firstname", "givenname", "fname"},
 	[LEAD_FIELD_LAST_NAME] = {"lastname", "surname", "familyname", "lname"},
-	[LEAD_FIELD_EMAIL] = {"email", "emailaddress", "mail"},
+	[LEAD_FIELD_EMAIL] = {"email", "emailaddress", "mail", "primaryemail", "email1", "emailaddress1", "email2", "emailaddress2",
+		"email3", "emailaddress3", "personalemail", "homeemail", "workemail", "secondaryemail", "alternateemail", "altemail", "otheremail"},
 	[LEAD_FIELD_ADDRESS] = {"address", "street", "streetaddress", "address1", "addressline1", "propertyaddress", "mailingaddress"},
 	[LEAD_FIELD_CITY] = {"city", "town"},
 	[LEAD_FIELD_STATE] = {"state", "statecode", "province"},
@@ -38,8 +45,34 @@ static const char *const usual_names[LEAD_FIELD_COUNT][USUAL_NAMES_MAX] = {
 	[LEAD_FIELD_TAGS] = {"tags", "labels"},
 	[LEAD_FIELD_NOTES] = {"notes", "note", "comments", "comment"},
 	[LEAD_FIELD_SOURCE] = {"source", "leadsource"},
-	[LEAD_FIELD_DELETED_AT] = {"deletedat", "deleted", "isdeleted", "removedat"},
+	[LEAD_FIELD_DELETED_AT] = {"deletedat", "deleted", "isdeleted", "removedat", "discardedat", "trashedat", "deletedon", "deletiondate", "datedeleted"},
+	[LEAD_FIELD_NAME] = {"fullname", "name", "contactname", "leadname", "customername", "clientname"},
 };
+
+/* May it have a list of columns? */
+static bool
+field_is_list(LeadField field)
+{
+	return field == LEAD_FIELD_PHONE || field == LEAD_FIELD_EMAIL || field == LEAD_FIELD_DO_NOT_CONTACT;
+}
+
+/* Can there be a value of the field in a column of the type?  "mobile boolean" is no phone number. */
+static bool
+type_can_hold(LeadField field, Oid type)
+{
+	Oid			base = getBaseType(type);
+	char		category;
+	bool		preferred;
+
+	if (field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID || field == LEAD_FIELD_DO_NOT_CONTACT ||
+		field == LEAD_FIELD_DELETED_AT)
+		return true;
+	get_type_category_preferred(base, &category, &preferred);
+	if (category == TYPCATEGORY_NUMERIC)
+		return field == LEAD_FIELD_PHONE || field == LEAD_FIELD_ZIP_CODE || field == LEAD_FIELD_RISK_SCORE;
+	return category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM || category == TYPCATEGORY_ARRAY ||
+		category == TYPCATEGORY_COMPOSITE || base == JSONOID || base == JSONBOID;
+}
 
 void
 lead_column_plain_name(const char *name, char plain[NAMEDATALEN])
@@ -65,26 +98,44 @@ columns_add(LeadColumns *columns, LeadField field, const char *name)
 	columns->names[field][columns->n[field]++] = pstrdup(name);
 }
 
+static bool
+is_called(Form_pg_attribute att, const char *usual)
+{
+	char		plain[NAMEDATALEN];
+
+	lead_column_plain_name(NameStr(att->attname), plain);
+	return !att->attisdropped && strcmp(plain, usual) == 0;
+}
+
 static void
 recognize_field(LeadColumns *columns, TupleDesc desc, LeadField field)
 {
+	int			max = field_is_list(field) ? LEAD_COLUMNS_MAX : 1;
+
 	for (int u = 0; u < USUAL_NAMES_MAX && usual_names[field][u] != NULL; u++)
 	{
 		for (int a = 0; a < desc->natts; a++)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, a);
-			char		plain[NAMEDATALEN];
 
-			if (att->attisdropped)
-				continue;
-			lead_column_plain_name(NameStr(att->attname), plain);
-			if (strcmp(plain, usual_names[field][u]) != 0)
-				continue;
-			columns_add(columns, field, NameStr(att->attname));
-			if (field != LEAD_FIELD_DO_NOT_CONTACT)
-				return;
+			if (columns->n[field] < max && is_called(att, usual_names[field][u]) && type_can_hold(field, att->atttypid))
+				columns_add(columns, field, NameStr(att->attname));
 		}
 	}
+}
+
+/* "state" is as often a step of some work: by itself it is no part of an address. */
+static void
+drop_lone_state(LeadColumns *columns)
+{
+	char		plain[NAMEDATALEN];
+
+	if (columns->n[LEAD_FIELD_STATE] == 0 || columns->n[LEAD_FIELD_ADDRESS] > 0 ||
+		columns->n[LEAD_FIELD_CITY] > 0 || columns->n[LEAD_FIELD_ZIP_CODE] > 0)
+		return;
+	lead_column_plain_name(columns->names[LEAD_FIELD_STATE][0], plain);
+	if (strcmp(plain, "state") == 0)
+		columns->n[LEAD_FIELD_STATE] = 0;
 }
 
 static void
@@ -114,11 +165,11 @@ apply_mapping_value(LeadColumns *columns, Relation rel, LeadField field, JsonbVa
 		columns_add(columns, field, name);
 		return;
 	}
-	if (array == NULL || field != LEAD_FIELD_DO_NOT_CONTACT)
+	if (array == NULL || !field_is_list(field))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for \"%s\" in mapping", lead_field_names[field]),
-				 errdetail("A mapping value is a column's name, or null for none.")));
+				 errdetail("A mapping value is a column's name, null for none, or, for phone, email and do_not_contact, a list of names.")));
 	for (int i = 0; i < json_array_length(array); i++)
 	{
 		char	   *name = json_value_text(json_array_element(array, i));
@@ -153,9 +204,52 @@ apply_mapping(LeadColumns *columns, Relation rel, Jsonb *mapping)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("unrecognized key \"%.*s\" in mapping",
 							key.val.string.len, key.val.string.val),
-					 errhint("Valid keys are: id, user_id, phone, first_name, last_name, email, address, city, state, zip_code, risk_score, do_not_contact, tags, notes, source, deleted_at.")));
+					 errhint("Valid keys are: id, user_id, phone, first_name, last_name, email, address, city, state, zip_code, risk_score, do_not_contact, tags, notes, source, deleted_at, name.")));
 		apply_mapping_value(columns, rel, field, &value);
 	}
+}
+
+static bool
+has_name(const LeadColumns *columns, LeadField field, const char *name)
+{
+	for (int i = 0; i < columns->n[field]; i++)
+	{
+		if (strcmp(columns->names[field][i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A column that the mapping names for one field is not recognised for another. */
+static void
+drop_named_elsewhere(LeadColumns *columns, Jsonb *mapping, LeadField field)
+{
+	int			n = 0;
+
+	for (int i = 0; i < columns->n[field]; i++)
+	{
+		bool		elsewhere = false;
+
+		for (int other = 0; other < LEAD_FIELD_COUNT && !elsewhere; other++)
+			elsewhere = other != field && json_get(&mapping->root, lead_field_names[other]) != NULL &&
+				has_name(columns, other, columns->names[field][i]);
+		if (!elsewhere)
+			columns->names[field][n++] = columns->names[field][i];
+	}
+	columns->n[field] = n;
+}
+
+/* What was recognised, and the mapping makes doubtful. */
+static void
+drop_doubtful(LeadColumns *columns, Jsonb *mapping)
+{
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (json_get(&mapping->root, lead_field_names[field]) == NULL)
+			drop_named_elsewhere(columns, mapping, field);
+	}
+	if (json_get(&mapping->root, lead_field_names[LEAD_FIELD_STATE]) == NULL)
+		drop_lone_state(columns);
 }
 
 static void
@@ -178,6 +272,7 @@ lead_columns_recognize(Relation rel, Jsonb *mapping)
 	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
 		recognize_field(columns, RelationGetDescr(rel), field);
 	apply_mapping(columns, rel, mapping);
+	drop_doubtful(columns, mapping);
 	require_column(columns, rel, LEAD_FIELD_ID);
 	require_column(columns, rel, LEAD_FIELD_USER_ID);
 	if (columns->n[LEAD_FIELD_EMAIL] == 0)
@@ -249,6 +344,22 @@ same_names(const LeadColumns *one, const LeadColumns *other, LeadField field)
 	return true;
 }
 
+/* Did 1.0 recognise it?  It took the first usual name, whatever the type. */
+static bool
+was_recognized(const LeadColumns *columns, TupleDesc desc, LeadField field)
+{
+	for (int u = 0; u < USUAL_NAMES_MAX && usual_names[field][u] != NULL; u++)
+	{
+		for (int a = 0; a < desc->natts; a++)
+		{
+			if (is_called(TupleDescAttr(desc, a), usual_names[field][u]))
+				return columns->n[field] == 1 &&
+					strcmp(columns->names[field][0], NameStr(TupleDescAttr(desc, a)->attname)) == 0;
+		}
+	}
+	return false;
+}
+
 Jsonb *
 lead_columns_guess_named(Relation rel, Jsonb *mapping)
 {
@@ -260,7 +371,7 @@ lead_columns_guess_named(Relation rel, Jsonb *mapping)
 		JsonbValue *value = json_get(&mapping->root, lead_field_names[field]);
 
 		recognize_field(usual, RelationGetDescr(rel), field);
-		if (same_names(columns, usual, field) || (value != NULL && missing_column(rel, value) != NULL))
+		if (same_names(columns, usual, field) || was_recognized(columns, RelationGetDescr(rel), field) || (value != NULL && missing_column(rel, value) != NULL))
 			columns->n[field] = 0;
 	}
 	return lead_columns_to_jsonb(columns);
@@ -304,7 +415,7 @@ lead_columns_to_jsonb(const LeadColumns *columns)
 		if (columns->n[field] == 0)
 			continue;
 		json_key(&out, lead_field_names[field]);
-		if (field != LEAD_FIELD_DO_NOT_CONTACT)
+		if (field != LEAD_FIELD_DO_NOT_CONTACT && columns->n[field] == 1)
 		{
 			json_string(&out, columns->names[field][0]);
 			continue;

@@ -72,7 +72,7 @@ COMMENT ON COLUMN crm_sync_queue.snapshot IS 'What a webhook said of the lead; g
 COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); 0: of a webhook, and the worker looks which table has it. Part of a lead''s identity: two tables may use the same ids.';
 
 COMMENT ON COLUMN crm_sync_logs.lead_id IS 'The lead''s id; of one that is too long its beginning.';
-COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, no_contact_key, do_not_contact, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long.';
+COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, risk_unreadable, no_contact_key, do_not_contact, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long.';
 
 -- Ids of leads in any spelling of their column's type.
 CREATE FUNCTION echosync_same_leads(source_id integer, lead_ids text[], asked text[]) RETURNS text[]

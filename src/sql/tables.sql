@@ -210,7 +210,7 @@ CREATE INDEX crm_sync_logs_user ON crm_sync_logs (user_id, id);
 CREATE INDEX crm_sync_logs_lead ON crm_sync_logs (integration_id, lead_id, id);
 COMMENT ON TABLE crm_sync_logs IS 'The audit trail: one row for every outcome. Holds no personal data and no text of a CRM. Kept for echosync.log_retention.';
 COMMENT ON COLUMN crm_sync_logs.lead_id IS 'The lead''s id; of one that is too long its beginning.';
-COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, no_contact_key, do_not_contact, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long.';
+COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, risk_unreadable, no_contact_key, do_not_contact, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long.';
 COMMENT ON COLUMN crm_sync_logs.attempt IS 'Which try this was, from 1.';
 COMMENT ON COLUMN crm_sync_logs.duration_ms IS 'From the first request for this lead to the last answer.';
 

@@ -40,11 +40,11 @@ judge_score(const CrmLead *lead)
 {
 	const char *text = lead->risk_score_text;
 
-	PROMISE(lead->has_risk_score || lead->risk_score == 0);
+	PROMISE(lead->score == LEAD_SCORE_READ || lead->risk_score == 0);
 	PROMISE(!isnan(lead->risk_score));
 	if (text == NULL)
 		return;
-	PROMISE(lead->has_risk_score && isfinite(lead->risk_score));
+	PROMISE(lead->score == LEAD_SCORE_READ && isfinite(lead->risk_score));
 	PROMISE(strchr(text, '.') == NULL || (!ends_with(text, "0") && !ends_with(text, ".")));
 	PROMISE(strspn(text, "-.0123456789") == strlen(text));
 }
@@ -95,17 +95,20 @@ judge_same(const CrmLead *a, const CrmLead *b)
 	forboth(la, a->tags, lb, b->tags)
 		PROMISE(strcmp(lfirst(la), lfirst(lb)) == 0);
 
-	/* a score beyond all numbers cannot be written; it is refused before */
-	if (a->risk_score_text != NULL || !a->has_risk_score)
-		PROMISE(a->has_risk_score == b->has_risk_score && a->risk_score == b->risk_score);
+	/* a score beyond all numbers, or unreadable, cannot be written; it is refused before */
+	if (a->risk_score_text != NULL || a->score == LEAD_SCORE_NONE)
+		PROMISE(a->score == b->score && a->risk_score == b->risk_score);
 }
 
-/* The same flag and score, read as the trigger reads columns: from text. */
+/* What may be, read as the trigger reads columns: from text. */
 static void
 judge_as_text(Jsonb *object, const CrmLead *lead)
 {
 	JsonbValue *flag = json_get(&object->root, "do_not_contact");
 	JsonbValue *score = json_get(&object->root, "risk_score");
+	JsonbValue *deleted = json_get(&object->root, "deleted_at");
+	JsonbValue *phone = json_get(&object->root, "phone");
+	JsonbValue *email = json_get(&object->root, "email");
 	double		number = 0;
 
 	if (flag != NULL && flag->type == jbvString)
@@ -114,9 +117,15 @@ judge_as_text(Jsonb *object, const CrmLead *lead)
 		PROMISE(lead->do_not_contact == flag->val.boolean);
 	if (score != NULL && (score->type == jbvString || score->type == jbvNumeric))
 	{
-		PROMISE(lead_text_to_score(json_value_text(score), &number) == lead->has_risk_score);
-		PROMISE(!lead->has_risk_score || number == lead->risk_score);
+		PROMISE(lead_text_to_score(json_value_text(score), &number) == lead->score);
+		PROMISE(number == lead->risk_score);
 	}
+	if (deleted != NULL && deleted->type == jbvString)
+		PROMISE(lead_text_is_deletion(json_value_text(deleted)) == lead->deleted);
+	if (phone != NULL && phone->type == jbvString)
+		PROMISE((lead_phone(json_value_text(phone)) != NULL) == (lead->phone != NULL));
+	if (email != NULL && email->type == jbvString)
+		PROMISE((lead_email(json_value_text(email)) != NULL) == (lead->email != NULL));
 }
 
 /* With a custom field for everything, so that all of it counts. */
@@ -125,7 +134,7 @@ settings_with_fields(void)
 {
 	IntegrationSettings *settings = integration_settings_parse(NULL);
 
-	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	for (int field = 0; field < LEAD_DIGEST_FIELDS; field++)
 	{
 		CustomFieldSetting *custom = palloc0(sizeof(CustomFieldSetting));
 

@@ -71,14 +71,69 @@ $t->behaviour('opt-outs that were named stay named, until they are named otherwi
 
 $t->behaviour('what looks like a consent, a deletion, another phone or another user is named', sub {
 	app('CREATE TABLE looks (id int, user_id text, phone text, risk_score int, dnc boolean, consent boolean, can_call boolean, unsubscribed_at timestamptz,'
-		  . ' discarded_at timestamptz, is_active boolean, phone_2 text, mobile_type text, email_verified boolean, assigned_to int, colour text)');
+		  . ' archived_at timestamptz, is_active boolean, spouse_phone text, mobile_type text, email_verified boolean, assigned_to int, colour text)');
 	my $said = told(q{SELECT echosync_attach_leads('looks')});
-	like($said, qr/not read: unsubscribed_at \(an opt-out\?\); consent, can_call \(an opt-in\?\); discarded_at, is_active \(a deletion\?\); phone_2 \(another phone or e-mail\?\); assigned_to \(another user\?\)\n/, 'those, and no others');
+	like($said, qr/not read: unsubscribed_at \(an opt-out\?\); consent, can_call \(an opt-in\?\); archived_at, is_active \(a deletion\?\); spouse_phone \(another phone or e-mail\?\); assigned_to \(another user\?\)\n/, 'those, and no others');
 	like($said, qr/no index of public\.looks begins with id/, 'that no index serves, too');
 	is($t->sql(q{SELECT detail FROM echosync_doctor() WHERE check_name = 'columns public.looks'}) =~ /not read: unsubscribed_at/ ? 'yes' : 'no', 'yes', 'the doctor says the same when it is asked');
 	app('DROP TABLE looks; CREATE UNLOGGED TABLE looks (id int PRIMARY KEY, user_id text, phone text, risk_score int, dnc boolean)');
 	like(told(q{SELECT echosync_attach_leads('looks')}), qr/public\.looks is unlogged/, 'and a table that a crash empties');
 	app('DROP TABLE looks');
+});
+
+$t->behaviour('columns that cannot hold the field are passed over, and several phones and e-mails are read in turn', sub {
+	my $user = $t->user(lofty => 1);
+	my @phone = map { $t->new_phone } 1 .. 3;
+
+	app('CREATE TABLE many (id serial PRIMARY KEY, user_id text, phone boolean, email boolean, "Mobile" text, phone_2 bigint, "Phone-1" text, "e.mail_1" text, email_2 text,'
+		  . ' full_name text, source int, risk_score date, risk numeric DEFAULT 5)');
+	like(told(q{SELECT echosync_attach_leads('many')}),
+		qr/leads of public\.many: id = id, user_id = user_id, phone = Mobile or Phone-1 or phone_2, email = e\.mail_1 or email_2, risk_score = risk, name = full_name\n/, 'who attaches is told');
+	app("INSERT INTO many (user_id, full_name, phone_2) VALUES ('$user->{id}', 'Ann One', $phone[0])");
+	app("INSERT INTO many (user_id, full_name, \"Mobile\", \"Phone-1\", phone_2) VALUES ('$user->{id}', 'Bob Two', 'n/a', '$phone[1]', $phone[2])");
+	app("INSERT INTO many (user_id, full_name, \"e.mail_1\", email_2) VALUES ('$user->{id}', 'Cid Three', 'none', 'cid\@example.com')");
+	app("INSERT INTO many (user_id, full_name, \"Mobile\", \"e.mail_1\") VALUES ('$user->{id}', 'Dot Four', 'n/a', 'none')");
+	$t->drain($user);
+	is(join(' ', sort map { join '=', $_->{firstName}, @{ $_->{phones} }, @{ $_->{emails} } } $t->records($user, 'lofty')),
+		"Ann=$phone[0] Bob=$phone[1] Cid=cid\@example.com", 'the first that is usable counts');
+	is($t->sql("SELECT string_agg(reason, ' ') FROM crm_sync_logs WHERE user_id = '$user->{id}' AND status = 'skipped'"), 'no_contact_key', 'and one without any is refused at once');
+	app(q{SELECT echosync_attach_leads('many', '{"phone": ["phone_2", "Mobile"], "email": "email_2"}')});
+	is(mapped('many', 'phone') . mapped('many', 'email'), '["phone_2", "Mobile"]email_2', 'a list may be named');
+	app('DROP TABLE many');
+});
+
+$t->behaviour('a state by itself is no address', sub {
+	my $user = $t->user(lofty => 1, fub => 1);
+
+	app("CREATE TABLE steps (id serial PRIMARY KEY, user_id text, phone text, state text DEFAULT 'new', risk_score int DEFAULT 5); SELECT echosync_attach_leads('steps')");
+	is(mapped('steps', 'state'), 'none', 'it is not taken for one');
+	app("INSERT INTO steps (user_id, phone) VALUES ('$user->{id}', '" . $t->new_phone . "')");
+	$t->drain($user);
+	app("ALTER TABLE steps ADD city text; SELECT echosync_attach_leads('steps')");
+	is(mapped('steps', 'state'), 'state', 'beside a city it is');
+	my $mark = $t->mark;
+	app("UPDATE steps SET state = 'contacted'");
+	$t->drain($user);
+	is(scalar $t->requests($user, $_, method => $_ eq 'lofty' ? 'PUT' : 'PUT', since => $mark), 0, "but what is no state is not sent to $_") for qw(lofty fub);
+	app("UPDATE steps SET state = 'Utah', city = 'Provo'");
+	$t->drain($user);
+	app("UPDATE steps SET state = 'UT', city = 'PROVO'");
+	$t->drain($user);
+	is(scalar @{ ($t->records($user, 'lofty'))[0]{properties} }, 1, 'another spelling is no other address: Lofty');
+	is(scalar @{ ($t->records($user, 'fub'))[0]{addresses} }, 1, 'Follow Up Boss');
+	app('DROP TABLE steps');
+});
+
+$t->behaviour('a column that calls every lead deleted is named', sub {
+	app("CREATE TABLE gone (id serial PRIMARY KEY, user_id text, phone text, deleted_at timestamptz NOT NULL DEFAULT 'epoch')");
+	like(told(q{SELECT echosync_attach_leads('gone')}), qr/column deleted_at of public\.gone says of leads that are there that they are deleted\n.*Its default is '1970-01-01/, 'by its default');
+	app('ALTER TABLE gone ALTER deleted_at DROP DEFAULT');
+	like(told(q{SELECT echosync_attach_leads('gone')}), qr/column deleted_at of public\.gone says.*\n.*It is NOT NULL/, 'or for want of one');
+	app("ALTER TABLE gone ALTER deleted_at SET DEFAULT 'infinity'");
+	unlike(told(q{SELECT echosync_attach_leads('gone')}), qr/column deleted_at/, 'infinity is none');
+	app("ALTER TABLE gone DROP deleted_at, ADD deleted varchar(10) DEFAULT 'active'");
+	like(told(q{SELECT echosync_attach_leads('gone')}), qr/column deleted of public\.gone says.*\n.*Its default is 'active'/, 'a word');
+	app('DROP TABLE gone');
 });
 
 $t->behaviour('a session that has read the table and then writes is nobody\'s victim', sub {
