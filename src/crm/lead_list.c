@@ -28,11 +28,11 @@ lead_array_elements(const char *text, List **elements)
 	int			depth = 0;
 
 	*elements = NIL;
-	initStringInfo(&element);
 	while (is_ascii_space(*text))
 		text++;
 	if (*text != '{')
 		return false;
+	initStringInfo(&element);
 
 	for (;;)
 	{

@@ -160,12 +160,17 @@ plain_score(const char *text)
 LeadScore
 lead_text_to_score(const char *text, double *score)
 {
-	char	   *plain;
-
 	*score = 0;
-	if (text == NULL || (plain = plain_score(text)) == NULL)
+	if (text == NULL)
 		return LEAD_SCORE_NONE;
-	if (lead_text_to_number(plain, score) && *score >= 0)
+
+	/* almost all of them, and without allocation */
+	if (lead_text_to_number(text, score) && *score >= 0)
+		return LEAD_SCORE_READ;
+	text = plain_score(text);
+	if (text == NULL)
+		return LEAD_SCORE_NONE;
+	if (lead_text_to_number(text, score) && *score >= 0)
 		return LEAD_SCORE_READ;
 	*score = 0;
 	return LEAD_SCORE_UNREADABLE;
