@@ -17,7 +17,7 @@ set -eu
 server=postgresql-${PG_MAJOR:-15}
 packages="gcc make pkg-config $server postgresql-server-dev-${PG_MAJOR:-15}
 libcurl4-openssl-dev libssl-dev openssl ca-certificates curl python3 jq
-$server-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl"
+$server-pgtap libtap-parser-sourcehandler-pgtap-perl libipc-run-perl python3-phonenumbers"
 case ${1:-} in
     fuzz) packages="$packages clang-14 libclang-rt-14-dev llvm-14" ;;
     lint) packages="$packages clang-tidy cppcheck shellcheck $server-plpgsql-check" ;;

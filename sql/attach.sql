@@ -5,7 +5,7 @@
 CREATE EXTENSION echosync;
 CREATE EXTENSION citext;
 INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
-SELECT u, 'lofty', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null}', 'lofty'), 'api_key'
+SELECT u, 'lofty', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null, "sync_unscored": true}', 'lofty'), 'api_key'
   FROM unnest(ARRAY['ann', '7', 'a1b2c3d4-0000-4000-8000-000000000001']) u;
 -- What was queued since the last look, and how attaching went.
 CREATE FUNCTION taken() RETURNS text LANGUAGE sql AS $$
@@ -62,7 +62,7 @@ CREATE TABLE flags (id int, user_id text, phone text, dnc boolean, do_not_call b
     is_dnc boolean, dnc_status text, dnc_registered boolean, do_not_contact boolean);
 SELECT try_attach('flags');
 INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
-VALUES ('flo', 'followupboss', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null}', 'followupboss'), 'api_key');
+VALUES ('flo', 'followupboss', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null, "sync_unscored": true}', 'followupboss'), 'api_key');
 INSERT INTO flags (id, user_id, phone, unsubscribed) VALUES (1, 'flo', '8015550101', true);
 INSERT INTO flags (id, user_id, phone, dnc_status) VALUES (2, 'flo', '8015550102', 'registered');
 INSERT INTO flags (id, user_id, phone, dnc, unsubscribed) VALUES (3, 'flo', '8015550103', false, false);

@@ -9,7 +9,7 @@ CREATE EXTENSION echosync;
 INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
 VALUES ('ann', 'lofty', 'paused', echosync_settings_merge(NULL, '{}', 'lofty'), 'api_key'),
        ('ann', 'followupboss', 'paused', echosync_settings_merge(NULL, '{}', 'followupboss'), 'api_key'),
-       ('bob', 'lofty', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null}', 'lofty'), 'api_key'),
+       ('bob', 'lofty', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null, "sync_unscored": true}', 'lofty'), 'api_key'),
        ('bob', 'followupboss', 'paused', echosync_settings_merge(NULL, '{"auto_sync": false}', 'followupboss'), 'api_key'),
        ('eve', 'lofty', 'error', echosync_settings_merge(NULL, '{}', 'lofty'), 'api_key');
 -- What was queued and logged since the last look.  F: Follow Up Boss, L: Lofty.

@@ -6,10 +6,10 @@ SET client_min_messages = warning;
 CREATE EXTENSION echosync;
 INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
 SELECT u, 'followupboss', 'paused', echosync_settings_merge(NULL, s::jsonb, 'followupboss'), 'api_key'
-  FROM (VALUES ('20', '{}'), ('0', '{"max_risk_score": 0}'), ('20.5', '{"max_risk_score": 20.5}'), ('any', '{"max_risk_score": null}'),
+  FROM (VALUES ('20', '{}'), ('0', '{"max_risk_score": 0}'), ('20.5', '{"max_risk_score": 20.5}'), ('any', '{"max_risk_score": null, "sync_unscored": true}'),
                ('unscored', '{"sync_unscored": true}'), ('0 unscored', '{"max_risk_score": 0, "sync_unscored": true}')) v(u, s);
 INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
-VALUES ('any', 'lofty', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null}', 'lofty'), 'api_key');
+VALUES ('any', 'lofty', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null, "sync_unscored": true}', 'lofty'), 'api_key');
 -- What became of a lead of these users: +, or the reason of the refusal.
 CREATE FUNCTION fate(lead text, owner text, crm text DEFAULT 'followupboss') RETURNS text LANGUAGE sql AS $$
     SELECT coalesce((SELECT string_agg('+', '') FROM crm_sync_queue q WHERE q.integration_id = i.id AND q.lead_id = lead), '')
@@ -127,6 +127,13 @@ SELECT echosync_attach_leads('mails');
 INSERT INTO mails (id, email) VALUES ('email list of one', '{zoe@example.com}'), ('email list of two', '{zoe@example.com,ann@example.com}'), ('email list, none good', '{none}'),
     ('email list, first bad', '{none,ann@example.com}'), ('email list of null', '{NULL}');
 SELECT id, fate(id, user_id) FROM (SELECT id, user_id FROM lists UNION ALL SELECT id, user_id FROM mails) l ORDER BY id COLLATE "C";
+
+-- Where there is no limit, sync_unscored decides about leads without a score.
+INSERT INTO crm_integrations (user_id, crm_type, status, settings, credential_kind)
+VALUES ('no limit', 'followupboss', 'paused', echosync_settings_merge(NULL, '{"max_risk_score": null}', 'followupboss'), 'api_key');
+INSERT INTO bare (id, user_id, phone) VALUES ('bare no limit', 'no limit', '8015550101');
+INSERT INTO t_int (id, user_id, risk_score) VALUES ('int no limit', 'no limit', 999);
+SELECT fate('bare no limit', 'no limit') AS unscored, fate('int no limit', 'no limit') AS scored;
 
 -- The rule of the trigger, which reads columns, and that of a manual sync and
 -- the worker, which read the row as JSON, are one.

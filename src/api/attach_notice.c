@@ -96,7 +96,7 @@ tell_what_is_missing(const LeadColumns *columns, const char *table)
 	if (columns->n[LEAD_FIELD_RISK_SCORE] == 0)
 		ereport(NOTICE,
 				(errmsg("no column of %s is recognized as risk_score", table),
-				 errdetail("Its leads count as unscored: they are sent only where sync_unscored is set or max_risk_score is null.")));
+				 errdetail("Its leads count as unscored: they are sent only where sync_unscored is set.")));
 	if (columns->n[LEAD_FIELD_DO_NOT_CONTACT] == 0)
 		ereport(NOTICE,
 				(errmsg("no column of %s is recognized as do_not_contact", table),
@@ -160,7 +160,7 @@ tell_about_deletion(Relation rel, const char *table, const LeadColumns *columns)
 		AttrNumber	attnum = get_attnum(RelationGetRelid(rel), name);
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 		char	   *text = constant_default(rel, attnum);
-		bool		deleted = text != NULL && lead_text_is_deletion(text);
+		bool		deleted = text != NULL && lead_text_is_deletion(text) == LEAD_FLAG_YES;
 
 		if (deleted || (text == NULL && att->attnotnull && TypeCategory(getBaseType(att->atttypid)) == TYPCATEGORY_DATETIME))
 			ereport(NOTICE,

@@ -169,7 +169,7 @@ note_lead(const CapturedRow *row, TupleTableSlot *slot, bool gone)
 }
 
 /*
- * A lead whose mapped columns are as before.  If a connection has not seen who wrote
+ * A lead whose mapped columns say what they said before.  If a connection has not seen who wrote
  * these, and the worker looks for such rows, it would find this version, whose writer
  * has seen the connection, and pass it over.
  */
@@ -190,7 +190,7 @@ note_update(const CapturedRow *row, TupleTableSlot *old, TupleTableSlot *new)
 {
 	CaptureRelation *entry = row->entry;
 
-	if (!capture_row_differs(entry, old, new))
+	if (!capture_row_differs(entry, old, new) || (row->sure && capture_row_means_same(entry, old, new)))
 	{
 		note_unchanged(row, new);
 		return;

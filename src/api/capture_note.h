@@ -17,7 +17,7 @@ typedef struct CaptureNote
 	int			source_id;
 	int			nest_level;
 	bool		gone;			/* deleted, or no longer this user's */
-	TransactionId unchanged_since;	/* who wrote the version before, where nothing that is mapped differs; else invalid */
+	TransactionId unchanged_since;	/* who wrote the version before, where nothing that is mapped differs in meaning; else invalid */
 	bool		facts_known;
 	LeadFacts	facts;
 } CaptureNote;

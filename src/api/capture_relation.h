@@ -12,8 +12,8 @@
 #include "db/lead_columns.h"
 #include "db/lead_key.h"
 
-/* All that may be mapped: phone, email and do_not_contact may be several columns each. */
-#define CAPTURE_COLUMNS_MAX (LEAD_FIELD_COUNT - 3 + 3 * LEAD_COLUMNS_MAX)
+/* All that may be mapped: phone, email, do_not_contact and may_contact may be several columns each. */
+#define CAPTURE_COLUMNS_MAX (LEAD_FIELD_COUNT - 4 + 4 * LEAD_COLUMNS_MAX)
 
 /* How values of a type are read; one for all columns that are of it. */
 typedef struct CaptureType
@@ -73,7 +73,7 @@ capture_field_of_rule(int field)
 {
 	return field == LEAD_FIELD_PHONE || field == LEAD_FIELD_EMAIL ||
 		field == LEAD_FIELD_RISK_SCORE || field == LEAD_FIELD_DO_NOT_CONTACT ||
-		field == LEAD_FIELD_DELETED_AT;
+		field == LEAD_FIELD_MAY_CONTACT || field == LEAD_FIELD_DELETED_AT;
 }
 
 /* The columns of a field. */

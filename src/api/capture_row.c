@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -129,41 +130,35 @@ capture_row_user(CaptureRelation *entry, TupleTableSlot *slot, bool remember)
 	return text;
 }
 
-static bool
-column_is_set(CaptureColumn *column, TupleTableSlot *slot, bool (*is_set) (const char *text))
+static LeadFlag
+column_flag(CaptureColumn *column, TupleTableSlot *slot, LeadFlag (*read) (const char *text))
 {
-	char	   *text;
+	bool		isnull;
+	Datum		value;
 
-	if (column->type->type == BOOLOID)
-	{
-		bool		isnull;
-		Datum		value = slot_getattr(slot, column->attnum, &isnull);
-
-		return !isnull && DatumGetBool(value);
-	}
-	text = column_text(column, slot);
-	return text != NULL && is_set(text);
+	if (column->type->type != BOOLOID)
+		return read(column_text(column, slot));
+	value = slot_getattr(slot, column->attnum, &isnull);
+	return isnull ? LEAD_FLAG_NO : read(DatumGetBool(value) ? "t" : "f");
 }
 
-/* Is it set in any of the field's columns, by what the text says? */
-static bool
-field_is_set(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, bool (*is_set) (const char *text))
+/* What the field's columns say, by what their text does: the strictest. */
+static LeadFlag
+field_flag(CaptureRelation *entry, TupleTableSlot *slot, LeadField field, LeadFlag (*read) (const char *text))
 {
 	int			n;
 	CaptureColumn *columns = capture_columns(entry, field, &n);
+	LeadFlag	flag = LEAD_FLAG_NO;
 
-	for (int i = 0; i < n; i++)
-	{
-		if (column_is_set(&columns[i], slot, is_set))
-			return true;
-	}
-	return false;
+	for (int i = 0; i < n && flag != LEAD_FLAG_YES; i++)
+		flag = Max(flag, column_flag(&columns[i], slot, read));
+	return flag;
 }
 
 bool
 capture_row_is_deleted(CaptureRelation *entry, TupleTableSlot *slot)
 {
-	return field_is_set(entry, slot, LEAD_FIELD_DELETED_AT, lead_text_is_deletion);
+	return field_flag(entry, slot, LEAD_FIELD_DELETED_AT, lead_text_is_deletion) == LEAD_FLAG_YES;
 }
 
 static Jsonb *
@@ -175,12 +170,9 @@ column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
 	return isnull ? NULL : DatumGetJsonbP(FunctionCall1(&column->type->to_jsonb, value));
 }
 
-/*
- * The facts of a row with a structured column (a list of e-mails, say): read
- * as the worker will, from JSON.
- */
-static void
-structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
+/* The row's lead, as far as those fields say, read as the worker will: from JSON. */
+static CrmLead *
+row_lead(CaptureRelation *entry, TupleTableSlot *slot, bool (*wanted) (int field, const void *arg), const void *arg)
 {
 	JsonbInState state = {0};
 
@@ -191,14 +183,20 @@ structured_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts)
 		int			n;
 		CaptureColumn *columns = capture_columns(entry, field, &n);
 
-		if (n == 0 || !capture_field_of_rule(field))
+		if (n == 0 || !wanted(field, arg))
 			continue;
 		for (int i = 0; i < n; i++)
 			values[i] = column_jsonb(&columns[i], slot);
 		lead_object_add(&state, field, values, n);
 	}
 	pushJsonbValue(&state, WJB_END_OBJECT, NULL);
-	*facts = lead_facts(lead_from_jsonb(JsonbValueToJsonb(state.result)));
+	return lead_from_jsonb(JsonbValueToJsonb(state.result));
+}
+
+static bool
+is_of_rule(int field, const void *arg)
+{
+	return capture_field_of_rule(field);
 }
 
 /* Is there a phone number or an e-mail in any of its columns? */
@@ -224,11 +222,12 @@ capture_row_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts
 	memset(facts, 0, sizeof(*facts));
 	if (entry->structured)
 	{
-		structured_facts(entry, slot, facts);
+		*facts = lead_facts(row_lead(entry, slot, is_of_rule, NULL));
 		return;
 	}
 	facts->deleted = capture_row_is_deleted(entry, slot);
-	facts->do_not_contact = field_is_set(entry, slot, LEAD_FIELD_DO_NOT_CONTACT, lead_text_is_true);
+	facts->do_not_contact = Max(field_flag(entry, slot, LEAD_FIELD_DO_NOT_CONTACT, lead_text_opt_out),
+								field_flag(entry, slot, LEAD_FIELD_MAY_CONTACT, lead_text_no_consent));
 	facts->has_contact_key = has_usable(entry, slot, LEAD_FIELD_PHONE, lead_phone) ||
 		has_usable(entry, slot, LEAD_FIELD_EMAIL, lead_email);
 	facts->score = lead_text_to_score(field_text(entry, slot, LEAD_FIELD_RISK_SCORE), &facts->risk_score);
@@ -289,4 +288,67 @@ capture_row_differs(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot 
 			return true;
 	}
 	return false;
+}
+
+/* Can its value be compared by what it means?  Not if reading it may fail, or is long. */
+static bool
+column_is_simple(CaptureColumn *column, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column->attnum, &isnull);
+
+	return column->type->sure &&
+		(isnull || column->type->length != -1 || toast_raw_datum_size(value) <= LEAD_TEXT_MAX);
+}
+
+static bool
+field_is_simple(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new, LeadField field)
+{
+	int			n;
+	CaptureColumn *columns = capture_columns(entry, field, &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!column_is_simple(&columns[i], old) || !column_is_simple(&columns[i], new))
+			return false;
+	}
+	return true;
+}
+
+/* Fields of which one says what another means. */
+static uint32
+companions(int field)
+{
+	const uint32 names = 1U << LEAD_FIELD_NAME | 1U << LEAD_FIELD_FIRST_NAME | 1U << LEAD_FIELD_LAST_NAME;
+	const uint32 places = 1U << LEAD_FIELD_STATE | 1U << LEAD_FIELD_ZIP_CODE;
+
+	return (names >> field & 1) != 0 ? names : (places >> field & 1) != 0 ? places : 1U << field;
+}
+
+static bool
+is_in_set(int field, const void *arg)
+{
+	return (*(const uint32 *) arg >> field & 1) != 0;
+}
+
+bool
+capture_row_means_same(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new)
+{
+	uint32		differing = 0;
+
+	if (entry->blind)
+		return false;
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (capture_row_field_differs(entry, old, new, field))
+			differing |= companions(field);
+	}
+	if (is_in_set(LEAD_FIELD_ID, &differing) || is_in_set(LEAD_FIELD_USER_ID, &differing))
+		return false;
+	for (int field = 0; field < LEAD_FIELD_COUNT; field++)
+	{
+		if (is_in_set(field, &differing) && !field_is_simple(entry, old, new, field))
+			return false;
+	}
+	return lead_same(row_lead(entry, old, is_in_set, &differing), row_lead(entry, new, is_in_set, &differing));
 }

@@ -31,4 +31,10 @@ extern bool capture_row_differs(CaptureRelation *entry, TupleTableSlot *old, Tup
 extern bool capture_row_field_differs(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new,
 									  LeadField field);
 
+/*
+ * Is what differs the same to a CRM: a phone written otherwise, null for an empty
+ * text or for false?  Asked where something differs, which is rare.
+ */
+extern bool capture_row_means_same(CaptureRelation *entry, TupleTableSlot *old, TupleTableSlot *new);
+
 #endif							/* ECHOSYNC_CAPTURE_ROW_H */

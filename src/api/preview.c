@@ -56,11 +56,12 @@ static Statement select_link = {
 
 /* As the worker looks (read.c): records of other leads of the connection. */
 static Statement select_known = {
-	.sql = "SELECT p.crm_record_id, p.lead_id, p.payload_hash, e.crm_record_id, e.lead_id, p.matched_by = 'created'"
+	.sql = "SELECT p.crm_record_id, p.payload_hash, p.matched_by = 'created', p.lead_id,"
+	" e.crm_record_id, e.payload_hash, e.matched_by = 'created', e.lead_id"
 	" FROM (SELECT) one"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id, l.payload_hash, l.matched_by FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = $1 AND " LINK_OF_ACCOUNT("$4") " AND " LINK_KNOWN_BY_PHONE("$2") ") p ON true"
-	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id FROM @schema@.crm_lead_links l"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.lead_id, l.payload_hash, l.matched_by FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = $1 AND " LINK_OF_ACCOUNT("$4") " AND " LINK_KNOWN_BY_EMAIL("$3") ") e ON true",
 	.nargs = 4,
 	.argtypes = {UUIDOID, BYTEAOID, BYTEAOID, TEXTOID}
@@ -238,7 +239,8 @@ static const char *const match_words[] = {
 	[CRM_MATCH_CREATED] = "linked: the record was created for it",
 	[CRM_MATCH_EMAIL] = "linked: the record was found by the e-mail address",
 	[CRM_MATCH_PHONE] = "linked: the record was found by the phone number",
-	[CRM_MATCH_SHARED_PHONE] = "linked: the record was found by the phone number and has another name, so that only tags, flags and notes are added"
+	[CRM_MATCH_SHARED_PHONE] = "linked: the record was found by the phone number and has another name, so that only tags, flags and notes are added",
+	[CRM_MATCH_SHARED_EMAIL] = "linked: the record was found by the e-mail address and has another name, so that only tags, flags and notes are added"
 };
 
 static Datum
@@ -269,20 +271,21 @@ find_known(CrmSession *session, Datum id, const char *account)
 	nulls[3] = account ? ' ' : 'n';
 	statement_execute(&select_known, values, nulls, true, 1);
 	by_phone = spi_text(0, 1);
-	by_email = spi_text(0, 4);
+	by_email = spi_text(0, 5);
 	if (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0)
 		return psprintf("not linked: lead %s has its phone number and lead %s its e-mail address, and they are two records; the CRM's search decides",
-						spi_text(0, 2), spi_text(0, 5));
-	if (by_email == NULL && (by_phone == NULL || !spi_bool(0, 6)))
+						spi_text(0, 4), spi_text(0, 8));
+	session->local_match_kind = link_known_match(0, 1, 5, session->lead, session->connection->settings);
+	if (session->local_match_kind == CRM_MATCH_NONE)
 		return "not linked: the CRM is searched; one person found is updated, several leave it ambiguous_match, nobody: created";
+	if (session->local_match_kind == CRM_MATCH_SHARED_EMAIL && session->lead->phone_key != NULL)
+		return psprintf("not linked: lead %s has the same e-mail address and another name; the CRM is searched, and if nobody has the phone number a record is created without the address",
+						spi_text(0, 8));
 	session->local_match = by_email ? by_email : by_phone;
-	session->local_match_kind = by_email ? CRM_MATCH_EMAIL :
-		link_has_names_of(0, 3, session->lead, session->connection->settings) ?
-		CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
 	return psprintf("not linked: lead %s has the same %s and is record %s, which is taken%s",
-					spi_text(0, by_email ? 5 : 2), by_email ? "e-mail address" : "phone number",
+					spi_text(0, by_email ? 8 : 4), by_email ? "e-mail address" : "phone number",
 					session->local_match,
-					session->local_match_kind == CRM_MATCH_SHARED_PHONE ?
+					crm_match_is_shared(session->local_match_kind) ?
 					"; the names differ, so that only tags, flags and notes are added" : "");
 }
 

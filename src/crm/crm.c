@@ -27,9 +27,9 @@ static const CrmProvider *const provider_list[] = {
 };
 
 const char *const crm_match_names[] = {
-	"none", "created", "email", "phone", "shared_phone"
+	"none", "created", "email", "phone", "shared_phone", "shared_email"
 };
-StaticAssertDecl(lengthof(crm_match_names) == CRM_MATCH_SHARED_PHONE + 1,
+StaticAssertDecl(lengthof(crm_match_names) == CRM_MATCH_SHARED_EMAIL + 1,
 				 "crm_match_names must follow CrmMatch");
 
 void
@@ -413,4 +413,88 @@ crm_names_agree(const CrmLead *lead, const char *first, const char *last)
 {
 	return name_agrees(lead->first_name, first) &&
 		name_agrees(lead->last_name, last);
+}
+
+#define NAME_LETTERS_MAX 32
+#define SHORT_NAME_MIN 3
+
+/* The letters of a name, folded; how many. */
+static int
+name_letters(const char *name, uint32 *letters)
+{
+	int			n = 0;
+	uint32		c;
+
+	while (n < NAME_LETTERS_MAX && (c = next_name_char(&name)) != 0)
+		letters[n++] = c;
+	return n;
+}
+
+/*
+ * Is one short for the other, as "Dan" for "Daniel" or, where the last letter may be
+ * another one, "Dana" for "Danielle"?  Two letters less at least: "Daniela" is
+ * somebody else, and so are Mark and Mary.
+ */
+static bool
+is_short_for(const char *one, const char *other, bool whole)
+{
+	uint32		a[NAME_LETTERS_MAX];
+	uint32		b[NAME_LETTERS_MAX];
+	int			n_a = name_letters(one, a);
+	int			n_b = name_letters(other, b);
+	int			n = Min(n_a, n_b);
+
+	return n >= SHORT_NAME_MIN && abs(n_a - n_b) >= 2 &&
+		memcmp(a, b, (whole ? n : n - 1) * sizeof(uint32)) == 0;
+}
+
+/* The next part of a name of several, as married people have them; NULL: none. */
+static char *
+next_part(const char **name)
+{
+	size_t		len;
+
+	*name += strspn(*name, " -");
+	len = strcspn(*name, " -");
+	*name += len;
+	return len > 0 ? pnstrdup(*name - len, len) : NULL;
+}
+
+static bool
+last_names_alike(const char *ours, const char *theirs)
+{
+	char	   *a;
+	char	   *b;
+
+	if (text_is_blank(ours) || text_is_blank(theirs))
+		return true;
+	while ((a = next_part(&ours)) != NULL)
+	{
+		for (const char *rest = theirs; (b = next_part(&rest)) != NULL;)
+		{
+			if (name_agrees(a, b))
+				return true;
+		}
+	}
+	return false;
+}
+
+CrmNames
+crm_names_compare(const CrmLead *lead, const char *first, const char *last)
+{
+	bool		nameless = lead->first_name == NULL && lead->last_name == NULL;
+	bool		named = !text_is_blank(first) || !text_is_blank(last);
+
+	if (nameless && named)
+		return CRM_NAMES_DIFFER;
+	if (crm_names_agree(lead, first, last))
+		return CRM_NAMES_AGREE;
+	if (lead->first_name == NULL || text_is_blank(first))
+		return CRM_NAMES_DIFFER;
+	if (name_agrees(lead->first_name, first))
+		return CRM_NAMES_ALIKE;
+	if (name_agrees(lead->last_name, last))	/* or a family: the whole of the short form */
+		return is_short_for(lead->first_name, first, true) ? CRM_NAMES_ALIKE : CRM_NAMES_DIFFER;
+	return last_names_alike(lead->last_name, last) && is_short_for(lead->first_name, first, false) ?
+		CRM_NAMES_ALIKE : CRM_NAMES_DIFFER;
 }

@@ -107,9 +107,17 @@ typedef enum CrmMatch
 	CRM_MATCH_CREATED,			/* we created it: names are ours to change */
 	CRM_MATCH_EMAIL,			/* found by e-mail (and perhaps phone) */
 	CRM_MATCH_PHONE,			/* found by phone, name agrees or is blank */
-	CRM_MATCH_SHARED_PHONE		/* found by phone, another name: only tags,
+	CRM_MATCH_SHARED_PHONE,		/* found by phone, another name: only tags,
 								 * flags, notes are ever written */
+	CRM_MATCH_SHARED_EMAIL		/* the same by e-mail, and no phone says more */
 } CrmMatch;
+
+/* Is it somebody else's record, who has the phone or the e-mail too? */
+static inline bool
+crm_match_is_shared(CrmMatch match)
+{
+	return match == CRM_MATCH_SHARED_PHONE || match == CRM_MATCH_SHARED_EMAIL;
+}
 extern const char *const crm_match_names[];
 
 typedef struct CrmLink
@@ -245,6 +253,8 @@ typedef struct CrmSession
 	bool		linked_now;		/* by this session, to another record */
 	uint32		unwritten;		/* bits 1 << LeadField: see record_not_written */
 	uint32		withheld;		/* likewise: see record_withhold */
+	bool		email_refused;	/* the CRM does not take the lead's address: record_drop_email */
+	bool		email_shared;	/* it is on somebody else's record: record_is_strangers */
 } CrmSession;
 
 /* One rate-limit context of a provider: a sliding window. */
@@ -366,6 +376,16 @@ extern void crm_note_digest(const char *note, uint8 digest[LEAD_DIGEST_LEN]);
  */
 extern char *crm_label(const char *text);
 
+/* How far a lead's name is a record's.  In this order. */
+typedef enum CrmNames
+{
+	CRM_NAMES_DIFFER,
+	CRM_NAMES_ALIKE,			/* "Dana Holt" and "Danielle Holt-Reyes": with one e-mail address, one person */
+	CRM_NAMES_AGREE				/* equal, or blank on one side */
+} CrmNames;
+
+/* A lead without any name is nobody in particular: it differs from whoever has one. */
+extern CrmNames crm_names_compare(const CrmLead *lead, const char *first, const char *last);
 /*
  * Which names agree?  Case and space are ignored; a blank on either side
  * agrees with anything.

@@ -73,13 +73,14 @@ fub_start(CrmSession *session)
 
 	if (link->record_id != NULL)
 		return fub_write_record(session);
-	if (session->local_match != NULL && !state->relinked)
+	if (session->local_match != NULL && !state->relinked &&
+		!record_is_strangers(session, session->local_match_kind))
 	{
 		CrmMatch	match = session->local_match_kind;
 
 		/* unknown: touch little; another lead's creation: its names stay */
 		if (match == CRM_MATCH_NONE)
-			match = CRM_MATCH_SHARED_PHONE;
+			match = session->lead->phone_key != NULL ? CRM_MATCH_SHARED_PHONE : CRM_MATCH_SHARED_EMAIL;
 		else if (match == CRM_MATCH_CREATED)
 			match = CRM_MATCH_PHONE;
 		fub_search_link(session, pstrdup(session->local_match), match);
@@ -161,6 +162,8 @@ after_step(CrmSession *session, const HttpReply *reply)
 				fub_start(session) : action;
 		case FUB_STEP_SEARCH_PHONE:
 		case FUB_STEP_SEARCH_PLUS:
+		case FUB_STEP_SEARCH_MARKED:
+		case FUB_STEP_SEARCH_MARKED_PLUS:
 		case FUB_STEP_SEARCH_EMAIL:
 			return fub_search_reply(session, reply);
 		case FUB_STEP_CHECK:

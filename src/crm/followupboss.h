@@ -39,6 +39,8 @@ typedef enum FubStep
 	FUB_STEP_CUSTOM_FIELDS,		/* itself (next page), write, SEARCH_* */
 	FUB_STEP_SEARCH_PHONE,		/* SEARCH_PLUS, SEARCH_EMAIL, CHECK, write */
 	FUB_STEP_SEARCH_PLUS,		/* SEARCH_EMAIL, CHECK, write */
+	FUB_STEP_SEARCH_MARKED,		/* with the mark of mobile numbers */
+	FUB_STEP_SEARCH_MARKED_PLUS,
 	FUB_STEP_SEARCH_EMAIL,		/* CHECK, write */
 	FUB_STEP_CHECK,				/* CREATE, EVENT */
 	FUB_STEP_CREATE,			/* UPDATE, NOTE, CUSTOM_FIELDS (stale) */

@@ -102,8 +102,8 @@ fub_body_new_person(CrmSession *session, StringInfo out)
 	put_name(out, "lastName", lead->last_name);
 	if (lead->phone != NULL)
 		put_items(out, "phones", NULL, lead->phone, "mobile");
-	if (lead->email != NULL)
-		put_items(out, "emails", NULL, lead->email, "home");
+	if (record_email(session) != NULL)
+		put_items(out, "emails", NULL, record_email(session), "home");
 	if (record_gets_address(lead))
 	{
 		json_key(out, "addresses");
@@ -142,7 +142,7 @@ append_contacts(CrmSession *session, StringInfo out)
 		else if (!fub_person_has_phone(person, lead))
 			put_items(out, "phones", phones, lead->phone, "mobile");
 	}
-	if (lead->email && record_field_changed(session, LEAD_FIELD_EMAIL))
+	if (record_email(session) != NULL && record_field_changed(session, LEAD_FIELD_EMAIL))
 	{
 		if (emails == NULL)
 			record_not_written(session, LEAD_FIELD_EMAIL);

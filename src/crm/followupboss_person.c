@@ -74,10 +74,10 @@ fub_person_has_address(JsonbContainer *addresses, const CrmLead *lead)
 		JsonbContainer *item = json_value_object(json_array_element(addresses, i));
 
 		if (item != NULL &&
-			record_same_text(lead->address, json_get_text(item, "street")) &&
-			record_same_text(lead->city, json_get_text(item, "city")) &&
-			record_same_text(lead->state, json_get_text(item, "state")) &&
-			record_same_text(lead->zip_code, json_get_text(item, "code")))
+			lead_address_same(LEAD_FIELD_ADDRESS, lead->address, json_get_text(item, "street")) &&
+			lead_address_same(LEAD_FIELD_CITY, lead->city, json_get_text(item, "city")) &&
+			lead_address_same(LEAD_FIELD_STATE, lead->state, json_get_text(item, "state")) &&
+			lead_address_same(LEAD_FIELD_ZIP_CODE, lead->zip_code, json_get_text(item, "code")))
 			return true;
 	}
 	return false;
@@ -114,8 +114,8 @@ fub_person_same_last_name(JsonbContainer *person, const CrmLead *lead)
 CrmMatch
 fub_person_match(JsonbContainer *person, const CrmLead *lead)
 {
-	return record_match(fub_person_has_email(person, lead),
-						fub_person_names_agree(person, lead));
+	return record_match(fub_person_has_phone(person, lead), fub_person_has_email(person, lead),
+						crm_names_compare(lead, json_get_text(person, "firstName"), json_get_text(person, "lastName")));
 }
 
 static bool
@@ -160,9 +160,9 @@ fub_person_is_ours(const CrmSession *session, JsonbContainer *person)
 	return state->tags != NIL;
 }
 
-/* A person whom we know by phone only, under another name: not ours to fill. */
+/* A person whom we know under another name: not ours to fill. */
 bool
 fub_person_is_shared(const CrmSession *session)
 {
-	return session->link.match == CRM_MATCH_SHARED_PHONE;
+	return crm_match_is_shared(session->link.match);
 }

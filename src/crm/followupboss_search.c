@@ -85,10 +85,10 @@ send_check(CrmSession *session)
 		appendStringInfoString(&path, "?phone=");
 		url_encode(&path, lead->phone_key);
 	}
-	if (lead->email != NULL)
+	if (record_email(session) != NULL)
 	{
 		appendStringInfo(&path, "%cemail=", lead->phone_key ? '&' : '?');
-		url_encode(&path, lead->email);
+		url_encode(&path, record_email(session));
 	}
 	return fub_send(session, FUB_STEP_CHECK, FUB_LIMIT_GLOBAL, "GET", path.data, NULL);
 }
@@ -179,6 +179,7 @@ adopt(CrmSession *session, JsonbContainer *person)
 	bool		may_be_ours = session->uncertain ||
 		(session->repeated && is_only_hit(state, person));
 
+	record_takes(session, fub_person_has_email(person, session->lead));
 	if (may_be_ours && !session->was_linked && fub_person_is_ours(session, person))
 	{
 		match = CRM_MATCH_CREATED;
@@ -234,20 +235,28 @@ resolve(CrmSession *session)
  * ------------------------------------------------------------------------ */
 
 /*
- * After the phone as ten digits comes the form with country code, unless there
- * was an exact hit already, then the e-mail, unless a hit has it already.
+ * After the phone as ten digits comes the form with country code, and both with the
+ * mark of mobile numbers, unless there was an exact hit already, then the e-mail,
+ * unless a hit has it already.
  */
 static CrmAction
 search_next(CrmSession *session)
 {
 	const CrmLead *lead = session->lead;
 	FubState   *state = session->state;
+	char		marked[PHONE_MAX_LEN];
 	ListCell   *lc;
 
 	if (session->step == FUB_STEP_SEARCH_PHONE && state->phone_hits == NIL)
 		return send_search(session, FUB_STEP_SEARCH_PLUS, "phone",
 						   psprintf(phone_key_is_nanp(lead->phone_key) ? "+1%s" : "+%s",
 									lead->phone_key));
+	if (session->step == FUB_STEP_SEARCH_PLUS && state->phone_hits == NIL &&
+		phone_marked_form(lead->phone_key, marked))
+		return send_search(session, FUB_STEP_SEARCH_MARKED, "phone", marked + 1);
+	if (session->step == FUB_STEP_SEARCH_MARKED && state->phone_hits == NIL &&
+		phone_marked_form(lead->phone_key, marked))
+		return send_search(session, FUB_STEP_SEARCH_MARKED_PLUS, "phone", marked);
 	if (session->step == FUB_STEP_SEARCH_EMAIL || lead->email == NULL)
 		return resolve(session);
 	foreach(lc, state->phone_hits)
@@ -256,6 +265,19 @@ search_next(CrmSession *session)
 			return resolve(session);
 	}
 	return send_search(session, FUB_STEP_SEARCH_EMAIL, "email", lead->email);
+}
+
+/*
+ * Where the phone number has led to somebody else, neither is proven, unless that is
+ * the record that we have made, or may have.
+ */
+static bool
+leaves_alone(CrmSession *session, JsonbContainer *person)
+{
+	FubState   *state = session->state;
+
+	return (state->phone_hits == NIL || session->uncertain || session->repeated) &&
+		record_is_strangers(session, fub_person_match(person, session->lead));
 }
 
 /* Only exact rows are hits; an error is never an empty list (reference 8, 11). */
@@ -280,7 +302,7 @@ fub_search_reply(CrmSession *session, const HttpReply *reply)
 			continue;
 		if (session->step == FUB_STEP_SEARCH_EMAIL)
 		{
-			if (fub_person_has_email(person, lead))
+			if (fub_person_has_email(person, lead) && !leaves_alone(session, person))
 				state->email_hits = lappend(state->email_hits, person);
 		}
 		else if (fub_person_has_phone(person, lead))

@@ -220,6 +220,8 @@ fub_write_update_reply(CrmSession *session, const HttpReply *reply)
 		return fub_search_again(session);
 	if (fub_fields_stale(session, reply))
 		return fub_start(session);
+	if (record_drop_email(session, reply->status))
+		return send_update(session);
 	if (fub_reply_failed(session, reply))
 		return CRM_ACTION_DONE;
 	if (!fub_reply_acknowledged(reply))
@@ -291,10 +293,8 @@ created(CrmSession *session, const HttpReply *reply)
 	}
 	else
 	{
-		/* an event has written our e-mail, so that it proves nothing */
-		record_link(session, id,
-					state->event_sent && !fub_person_names_agree(person, lead) ?
-					CRM_MATCH_SHARED_PHONE : fub_person_match(person, lead));
+		/* an event has written our phone and e-mail: the name says whose it is */
+		record_link(session, id, fub_person_match(person, lead));
 		if (state->event_sent)
 			record_updated(session);
 
@@ -312,6 +312,8 @@ fub_write_create_reply(CrmSession *session, const HttpReply *reply)
 {
 	if (fub_fields_stale(session, reply))
 		return fub_start(session);
+	if (record_drop_email(session, reply->status))
+		return fub_write_create(session);
 	if (fub_reply_failed(session, reply))
 		return CRM_ACTION_DONE;
 	return created(session, reply);
@@ -328,6 +330,8 @@ fub_write_event_reply(CrmSession *session, const HttpReply *reply)
 		return fub_search_again(session);
 	if (fub_fields_stale(session, reply))
 		return fub_start(session);
+	if (!known && record_drop_email(session, reply->status))
+		return send_event(session);
 	if (fub_reply_failed(session, reply))
 		return CRM_ACTION_DONE;
 	if (reply->status == 204)

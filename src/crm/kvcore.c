@@ -380,20 +380,32 @@ contact_missing(CrmSession *session)
 	return search(session);
 }
 
+/* A name that we wrote for want of one is none. */
+static char *
+contact_name(JsonbContainer *contact, const char *key)
+{
+	char	   *name = json_get_text(contact, key);
+
+	return name == NULL || strcmp(name, KVCORE_NO_NAME) == 0 ? NULL : name;
+}
+
 /*
  * Exactly one contact has our e-mail address.  If a create of ours may have
- * happened it is the one, since the search before that create found none.
+ * happened it is the one, since the search before that create found none, unless
+ * it has a stranger's name.
  */
 static CrmAction
-take_contact(CrmSession *session, int64 id)
+take_contact(CrmSession *session, int64 id, JsonbContainer *contact)
 {
 	KvcoreSync *sync = session->state;
 	char	   *id_text = psprintf(INT64_FORMAT, id);
-	bool		ours = session->uncertain && !sync->searched_again;
+	CrmMatch	match = record_match(false, true, crm_names_compare(session->lead, contact_name(contact, "first_name"),
+																	contact_name(contact, "last_name")));
+	bool		ours = session->uncertain && !sync->searched_again && !crm_match_is_shared(match);
 
 	if (sync->searched_again && strcmp(id_text, session->link.record_id) == 0)
 		return contact_gone(session);
-	link_contact(session, id_text, ours ? CRM_MATCH_CREATED : CRM_MATCH_EMAIL);
+	link_contact(session, id_text, ours ? CRM_MATCH_CREATED : match);
 	if (ours)
 		session->write = CRM_WRITE_CREATED;
 	return write_contact(session);
@@ -406,6 +418,7 @@ search_reply(CrmSession *session, const KvcoreAnswer *answer)
 	KvcoreSync *sync = session->state;
 	JsonbContainer *list = list_of(answer);
 	const char *email = session->lead->email;
+	JsonbContainer *found_contact = NULL;
 	int64		found = 0;
 
 	if (list == NULL)
@@ -427,12 +440,13 @@ search_reply(CrmSession *session, const KvcoreAnswer *answer)
 			return crm_skip(session, REFUSAL_AMBIGUOUS_MATCH);
 		}
 		found = id;
+		found_contact = contact;
 	}
 	if (!list_is_whole(answer, KVCORE_PAGE))
 		return crm_skip(session, REFUSAL_AMBIGUOUS_MATCH);
 	record_searched(session);
 	if (found != 0)
-		return take_contact(session, found);
+		return take_contact(session, found, found_contact);
 	return sync->searched_again ? contact_gone(session) : create_contact(session);
 }
 
@@ -529,7 +543,7 @@ needs_contact(const CrmSession *session)
 {
 	const CrmLead *lead = session->lead;
 
-	if (session->link.match == CRM_MATCH_SHARED_PHONE)
+	if (crm_match_is_shared(session->link.match))
 		return false;
 	if (!session->link.has_digest)
 		return true;
@@ -641,7 +655,7 @@ put_changes(CrmSession *session, StringInfo body)
 	const CrmLead *lead = session->lead;
 
 	withhold_others(session);
-	if (session->link.match == CRM_MATCH_SHARED_PHONE)
+	if (crm_match_is_shared(session->link.match))
 		return;
 	put_name(session, body, LEAD_FIELD_FIRST_NAME, "first_name", lead->first_name);
 	put_name(session, body, LEAD_FIELD_LAST_NAME, "last_name", lead->last_name);

@@ -16,7 +16,7 @@
 const char *const lead_field_names[LEAD_FIELD_COUNT] = {
 	"id", "user_id", "phone", "first_name", "last_name", "email", "address",
 	"city", "state", "zip_code", "risk_score", "do_not_contact", "tags",
-	"notes", "source", "deleted_at", "name"
+	"notes", "source", "deleted_at", "name", "may_contact"
 };
 
 const char *const lead_refusal_names[] = {
@@ -31,9 +31,10 @@ const char *const lead_refusal_names[] = {
 	"ignored_by_crm",
 	"disconnected",
 	"id_too_long",
-	"risk_unreadable"
+	"risk_unreadable",
+	"do_not_contact_unreadable"
 };
-StaticAssertDecl(lengthof(lead_refusal_names) == REFUSAL_RISK_UNREADABLE + 1,
+StaticAssertDecl(lengthof(lead_refusal_names) == REFUSAL_DO_NOT_CONTACT_UNREADABLE + 1,
 				 "lead_refusal_names must follow LeadRefusal");
 
 int
@@ -138,6 +139,15 @@ clean_id(const char *text)
 }
 
 static char *
+phone_form_of_text(const char *text)
+{
+	char		key[PHONE_MAX_LEN];
+	char	   *form = palloc(PHONE_MAX_LEN);
+
+	return text != NULL && phone_read(text, strlen(text), key, form) ? form : NULL;
+}
+
+static char *
 phone_of_text(const char *text)
 {
 	char		key[PHONE_MAX_LEN];
@@ -151,6 +161,12 @@ char *
 lead_phone(const char *text)
 {
 	return read_cell(text, phone_of_text);
+}
+
+static char *
+phone_form(const char *text)
+{
+	return read_cell(text, phone_form_of_text);
 }
 
 char *
@@ -182,6 +198,7 @@ lead_from_jsonb(Jsonb *object)
 {
 	CrmLead    *lead = (CrmLead *) palloc0(sizeof(CrmLead));
 	JsonbContainer *row;
+	LeadFlag	opt_out;
 
 	if (object == NULL || !JB_ROOT_IS_OBJECT(object))
 		return lead;
@@ -190,16 +207,14 @@ lead_from_jsonb(Jsonb *object)
 	lead->id = read_text(json_get(row, "id"), clean_id);
 	lead->user_id = read_text(json_get(row, "user_id"), clean_id);
 	lead->phone_key = read_text(get_either(row, "phone", "phone_number"), lead_phone);
-	if (lead->phone_key != NULL)
-	{
-		lead->phone = (char *) palloc(PHONE_MAX_LEN);
-		phone_format(lead->phone_key, lead->phone);
-	}
+	lead->phone = read_text(get_either(row, "phone", "phone_number"), phone_form);
 	lead->email = read_text(json_get(row, "email"), lead_email);
 	read_names(lead, row);
 	read_address(lead, row);
 	lead_read_score(lead, json_get(row, "risk_score"));
-	lead->do_not_contact = lead_value_is_true(json_get(row, "do_not_contact"));
+	opt_out = lead_read_opt_out(json_get(row, "do_not_contact"), json_get(row, "may_contact"));
+	lead->do_not_contact = opt_out == LEAD_FLAG_YES;
+	lead->do_not_contact_unreadable = opt_out == LEAD_FLAG_UNREADABLE;
 	lead->deleted = lead_value_is_deletion(json_get(row, "deleted_at"));
 	lead->tags = lead_read_tags(json_get(row, "tags"));
 	lead->notes = read_text(json_get(row, "notes"), lead_clean_lines);
@@ -258,7 +273,8 @@ lead_field_text(const CrmLead *lead, LeadField field)
 		case LEAD_FIELD_SOURCE:
 			return lead->source;
 		case LEAD_FIELD_DELETED_AT:	/* a deleted lead is not sent */
-		case LEAD_FIELD_NAME:	/* it is in the others */
+		case LEAD_FIELD_NAME:	/* they are in others */
+		case LEAD_FIELD_MAY_CONTACT:
 			return NULL;
 	}
 	return NULL;
@@ -270,7 +286,8 @@ lead_facts(const CrmLead *lead)
 	LeadFacts	facts;
 
 	facts.deleted = lead->deleted;
-	facts.do_not_contact = lead->do_not_contact;
+	facts.do_not_contact = lead->do_not_contact ? LEAD_FLAG_YES :
+		lead->do_not_contact_unreadable ? LEAD_FLAG_UNREADABLE : LEAD_FLAG_NO;
 	facts.has_contact_key = lead->phone_key != NULL || lead->email != NULL;
 	facts.score = lead->score;
 	facts.risk_score = lead->risk_score;
@@ -281,24 +298,24 @@ LeadRefusal
 lead_refusal(const LeadFacts *facts, const IntegrationSettings *settings,
 			 bool flags_records)
 {
+	/*
+	 * Raising a flag protects the person, whatever the score, and whether the lead is
+	 * deleted or not; a record that we know needs no key to be found.
+	 */
+	if (facts->do_not_contact == LEAD_FLAG_YES)
+		return flags_records ? REFUSAL_NONE : REFUSAL_DO_NOT_CONTACT;
 	if (facts->deleted)
 		return REFUSAL_LEAD_DELETED;
-
-	/*
-	 * Raising a flag protects the person, whatever the score, and a record
-	 * that we know needs no key to be found.
-	 */
-	if (facts->do_not_contact)
-		return flags_records ? REFUSAL_NONE : REFUSAL_DO_NOT_CONTACT;
-
+	if (facts->do_not_contact == LEAD_FLAG_UNREADABLE)
+		return REFUSAL_DO_NOT_CONTACT_UNREADABLE;
 	if (!facts->has_contact_key)
 		return REFUSAL_NO_CONTACT_KEY;
 	if (facts->score == LEAD_SCORE_UNREADABLE)
 		return REFUSAL_RISK_UNREADABLE;
-	if (!settings->has_max_risk_score)
-		return REFUSAL_NONE;
 	if (facts->score == LEAD_SCORE_NONE)
 		return settings->sync_unscored ? REFUSAL_NONE : REFUSAL_RISK_UNSCORED;
+	if (!settings->has_max_risk_score)
+		return REFUSAL_NONE;
 
 	/* so written, what is not a number would be refused */
 	if (!(facts->risk_score <= settings->max_risk_score))

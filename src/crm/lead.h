@@ -37,9 +37,10 @@ typedef enum LeadField
 	LEAD_FIELD_NOTES,
 	LEAD_FIELD_SOURCE,
 	LEAD_FIELD_DELETED_AT,
-	LEAD_FIELD_NAME				/* first and last name in one */
+	LEAD_FIELD_NAME,			/* first and last name in one */
+	LEAD_FIELD_MAY_CONTACT		/* consents, of which none must be denied */
 } LeadField;
-#define LEAD_FIELD_COUNT (LEAD_FIELD_NAME + 1)
+#define LEAD_FIELD_COUNT (LEAD_FIELD_MAY_CONTACT + 1)
 #define LEAD_DIGEST_FIELDS (LEAD_FIELD_DELETED_AT + 1)
 
 /*
@@ -52,6 +53,14 @@ typedef enum LeadField
 /* "id", "user_id", ...: the keys of a mapping and of a webhook's lead. */
 extern const char *const lead_field_names[LEAD_FIELD_COUNT];
 
+/* Does it say who must not be contacted? */
+static inline bool
+lead_field_protects(LeadField field)
+{
+	return field == LEAD_FIELD_DO_NOT_CONTACT || field == LEAD_FIELD_MAY_CONTACT ||
+		field == LEAD_FIELD_DELETED_AT || field == LEAD_FIELD_RISK_SCORE;
+}
+
 /* -1 when the name is none of the above. */
 extern int	lead_field_by_name(const char *name, size_t len);
 
@@ -62,6 +71,14 @@ typedef enum LeadScore
 	LEAD_SCORE_READ,
 	LEAD_SCORE_UNREADABLE
 } LeadScore;
+
+/* What an opt-out says.  In this order, the stricter is the greater. */
+typedef enum LeadFlag
+{
+	LEAD_FLAG_NO = 0,
+	LEAD_FLAG_UNREADABLE,		/* a word that may say anything: refuse, raise no flag */
+	LEAD_FLAG_YES
+} LeadFlag;
 
 /* A lead, normalised.  NULL means absent; no string is ever empty. */
 typedef struct CrmLead
@@ -83,6 +100,7 @@ typedef struct CrmLead
 	double		risk_score;		/* 0 unless read */
 	char	   *risk_score_text;	/* canonical JSON number, NULL if unscored */
 	bool		do_not_contact;
+	bool		do_not_contact_unreadable;	/* and not set otherwise */
 	bool		deleted;
 	List	   *tags;			/* of char *, trimmed, no duplicates */
 	char	   *notes;
@@ -106,7 +124,8 @@ typedef enum LeadRefusal
 	REFUSAL_IGNORED_BY_CRM,
 	REFUSAL_DISCONNECTED,
 	REFUSAL_ID_TOO_LONG,
-	REFUSAL_RISK_UNREADABLE
+	REFUSAL_RISK_UNREADABLE,
+	REFUSAL_DO_NOT_CONTACT_UNREADABLE
 } LeadRefusal;
 extern const char *const lead_refusal_names[];
 
@@ -123,15 +142,22 @@ extern CrmLead *lead_from_jsonb(Jsonb *object);
 /* A field as text, for people; tags as "a, b".  NULL: absent, or never sent. */
 extern const char *lead_field_text(const CrmLead *lead, LeadField field);
 
+/* Are two parts of addresses the same, however they are spelled?  NULL is as good as blank. */
+extern bool lead_address_same(LeadField field, const char *one, const char *other);
+
 /* Append the lead as JSON that lead_from_jsonb reads back (lead_json.c). */
 extern void lead_to_json(const CrmLead *lead, StringInfo out);
+
+/* Do they say the same, whatever their columns held (lead_json.c)? */
+extern bool lead_same(const CrmLead *one, const CrmLead *other);
 
 /*
  * The facts the rule needs, from text as type output functions give it; what
  * the trigger uses, where building a whole lead would cost too much.
  */
-extern bool lead_text_is_true(const char *text);	/* do-not-contact columns */
-extern bool lead_text_is_deletion(const char *text);	/* not one that is to come */
+extern LeadFlag lead_text_opt_out(const char *text);
+extern LeadFlag lead_text_no_consent(const char *text);	/* YES: it is denied */
+extern LeadFlag lead_text_is_deletion(const char *text);	/* not one that is to come */
 extern LeadScore lead_text_to_score(const char *text, double *score);
 
 /* A decimal number, with exponent or not, or "Infinity"; false for anything else. */
@@ -155,7 +181,7 @@ extern char *lead_email(const char *text);
 typedef struct LeadFacts
 {
 	bool		deleted;
-	bool		do_not_contact;
+	LeadFlag	do_not_contact;
 	bool		has_contact_key;
 	LeadScore	score;
 	double		risk_score;

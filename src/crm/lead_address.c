@@ -207,3 +207,10 @@ lead_address_spelling(LeadField field, const char *text)
 			return text;
 	}
 }
+
+bool
+lead_address_same(LeadField field, const char *one, const char *other)
+{
+	return strcmp(lead_address_spelling(field, one != NULL ? one : ""),
+				  lead_address_spelling(field, other != NULL ? other : "")) == 0;
+}

@@ -42,3 +42,19 @@ lead_to_json(const CrmLead *lead, StringInfo out)
 	json_array_end(out);
 	json_object_end(out);
 }
+
+bool
+lead_same(const CrmLead *one, const CrmLead *other)
+{
+	StringInfoData texts[2];
+
+	if (one->deleted != other->deleted || one->score != other->score || one->risk_score != other->risk_score ||
+		one->do_not_contact_unreadable != other->do_not_contact_unreadable)
+		return false;
+	for (int i = 0; i < 2; i++)
+	{
+		initStringInfo(&texts[i]);
+		lead_to_json(i == 0 ? one : other, &texts[i]);
+	}
+	return strcmp(texts[0].data, texts[1].data) == 0;
+}

@@ -48,8 +48,8 @@ extern const char *lead_address_spelling(LeadField field, const char *text);
 /* lead_score.c: fill score, risk_score and risk_score_text. */
 extern void lead_read_score(CrmLead *lead, JsonbValue *value);
 
-/* lead_flag.c */
-extern bool lead_value_is_true(JsonbValue *value);
+/* lead_flag.c: an opt-out, or a consent that is denied; either may be NULL. */
+extern LeadFlag lead_read_opt_out(JsonbValue *opt_outs, JsonbValue *consents);
 extern bool lead_value_is_deletion(JsonbValue *value);
 
 /*

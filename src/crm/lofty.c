@@ -124,6 +124,7 @@ begin_sync(CrmSession *session)
 	record_begin(session);
 
 	if (session->link.record_id == NULL && session->local_match != NULL &&
+		!record_is_strangers(session, session->local_match_kind) &&
 		!lofty_record_link(session, session->local_match, session->local_match_kind))
 		return crm_fail(session, CRM_ERROR_LEAD_FINAL, "bad_record_id",
 						"The stored id of a matching record is not one of Lofty's.");
@@ -203,11 +204,18 @@ lofty_me_reply(CrmSession *session, const LoftyAnswer *answer)
 	return crm_success(session, CRM_WRITE_NONE);
 }
 
+static bool
+is_write(LoftyStep step)
+{
+	return step == LOFTY_STEP_CREATE || step == LOFTY_STEP_UPDATE;
+}
+
 /* Searches for which "no such lead" is a way to say that there is none. */
 static bool
 is_search(LoftyStep step)
 {
-	return step == LOFTY_STEP_SEARCH_PHONE || step == LOFTY_STEP_SEARCH_EMAIL;
+	return step == LOFTY_STEP_SEARCH_PHONE || step == LOFTY_STEP_SEARCH_MARKED ||
+		step == LOFTY_STEP_SEARCH_EMAIL;
 }
 
 /* Steps about the linked record, which may be gone. */
@@ -233,6 +241,9 @@ after_step(CrmSession *session, const HttpReply *reply)
 		return lofty_search_missing(session);
 	if (answer.refused && step == LOFTY_STEP_FIELDS)
 		return lofty_fields_refused(session, &answer);
+	if (answer.refused && is_write(step) && answer.code != LOFTY_PROPERTY_ADDRESS_EMPTY &&
+		record_drop_email(session, answer.status))
+		return step == LOFTY_STEP_CREATE ? lofty_write_create(session) : lofty_write_update(session);
 	if (answer.refused && !(no_lead && is_search(step)))
 		return lofty_reply_refused(session, &answer);
 
@@ -241,6 +252,7 @@ after_step(CrmSession *session, const HttpReply *reply)
 		case LOFTY_STEP_ME:
 			return lofty_me_reply(session, &answer);
 		case LOFTY_STEP_SEARCH_PHONE:
+		case LOFTY_STEP_SEARCH_MARKED:
 		case LOFTY_STEP_SEARCH_EMAIL:
 			return lofty_search_reply(session, &answer);
 		case LOFTY_STEP_FIELDS:

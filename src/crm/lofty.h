@@ -11,12 +11,16 @@
 #include "crm/crm.h"
 #include "crm/json.h"
 
+/* firstName is the one field that a create must have (3.3, 9). */
+#define LOFTY_NO_FIRST_NAME "Unknown"
+
 /* Longer ones are cut or refused by Lofty; we cut first (reference 3.3, 3.5). */
 #define LOFTY_MAX_NAME		30
 #define LOFTY_MAX_TAG		64
 
 /* The error code of a lead that is not there (5). */
 #define LOFTY_LEAD_NOT_EXIST	20006
+#define LOFTY_PROPERTY_ADDRESS_EMPTY 200057
 
 /*
  * What the request on its way is for, and what can follow.  "update" stands
@@ -27,6 +31,7 @@ typedef enum LoftyStep
 	LOFTY_STEP_NONE = 0,
 	LOFTY_STEP_ME,				/* whose key is it -> done */
 	LOFTY_STEP_SEARCH_PHONE,	/* -> SEARCH_EMAIL, FIELDS, CREATE, update */
+	LOFTY_STEP_SEARCH_MARKED,	/* with the mark of mobile numbers */
 	LOFTY_STEP_SEARCH_EMAIL,	/* -> FIELDS, CREATE, update */
 	LOFTY_STEP_FIELDS,			/* definitions of custom fields -> CREATE,
 								 * update */
@@ -76,6 +81,7 @@ typedef struct LoftySync
 	List	   *hits;			/* of LoftyRecord *, distinct exact matches */
 	bool		remapping;		/* the linked record was missing; looking for
 								 * the one it was merged into */
+	bool		phone_found;	/* somebody, before the e-mail was searched for */
 	bool		notes_listed;	/* LOFTY_STEP_NOTES is behind us */
 	bool		fields_refused; /* LOFTY_STEP_FIELDS was: go on without them */
 } LoftySync;
@@ -114,6 +120,7 @@ extern bool lofty_record_parse_id(const char *text, int64 *id);
 extern LoftyRecord *lofty_record_read(JsonbContainer *lead);
 extern bool lofty_record_has_phone(const LoftyRecord *record, const CrmLead *lead);
 extern bool lofty_record_has_email(const LoftyRecord *record, const CrmLead *lead);
+extern CrmNames lofty_record_names(const LoftyRecord *record, const CrmLead *lead);
 extern bool lofty_record_names_agree(const LoftyRecord *record, const CrmLead *lead);
 extern bool lofty_record_link(CrmSession *session, const char *record_id, CrmMatch match);
 extern bool lofty_record_written_before(const CrmSession *session);

@@ -195,8 +195,8 @@ lofty_record_has_email(const LoftyRecord *record, const CrmLead *lead)
 }
 
 /* Names are compared as Lofty has room for them. */
-bool
-lofty_record_names_agree(const LoftyRecord *record, const CrmLead *lead)
+static CrmLead
+with_short_names(const CrmLead *lead)
 {
 	CrmLead		cut = *lead;
 
@@ -204,7 +204,25 @@ lofty_record_names_agree(const LoftyRecord *record, const CrmLead *lead)
 		cut.first_name = text_clip(cut.first_name, LOFTY_MAX_NAME);
 	if (cut.last_name != NULL)
 		cut.last_name = text_clip(cut.last_name, LOFTY_MAX_NAME);
+	return cut;
+}
+
+bool
+lofty_record_names_agree(const LoftyRecord *record, const CrmLead *lead)
+{
+	CrmLead		cut = with_short_names(lead);
+
 	return crm_names_agree(&cut, record->first_name, record->last_name);
+}
+
+/* What we write for want of a first name is none. */
+CrmNames
+lofty_record_names(const LoftyRecord *record, const CrmLead *lead)
+{
+	CrmLead		cut = with_short_names(lead);
+	bool		blank = record->first_name != NULL && strcmp(record->first_name, LOFTY_NO_FIRST_NAME) == 0;
+
+	return crm_names_compare(&cut, blank ? NULL : record->first_name, record->last_name);
 }
 
 /* ------------------------------------------------------------------------

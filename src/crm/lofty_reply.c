@@ -40,7 +40,7 @@ static const struct
 		"The Lofty user of this API key may not do this."},
 	{20042, "LIMIT_NOT_VALID", "Lofty refused the page size of the request."},
 	{20043, "PARAMETER_TOO_LONG", "Lofty refused a value of this lead as too long."},
-	{200057, "PROPERTY_ADDRESS_EMPTY", "Lofty refused the address of this lead as empty."},
+	{LOFTY_PROPERTY_ADDRESS_EMPTY, "PROPERTY_ADDRESS_EMPTY", "Lofty refused the address of this lead as empty."},
 	{LOFTY_TOKEN_WITHOUT_USER, "BAD_CREDENTIALS",
 		"Lofty does not accept this API key."},
 	{LOFTY_VENDOR_PERMISSION, NULL,

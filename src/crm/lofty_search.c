@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "crm/lofty.h"
+#include "crm/phone.h"
 #include "crm/record.h"
 #include "crm/reply.h"
 
@@ -55,10 +56,12 @@ CrmAction
 lofty_search_start(CrmSession *session)
 {
 	const CrmLead *lead = session->lead;
+	char		marked[PHONE_MAX_LEN];
 
 	/* digits alone, ten of them for North America (3.2) */
 	if (lead->phone != NULL)
 		return send_search(session, LOFTY_STEP_SEARCH_PHONE, "phone",
+						   phone_marked_form(lead->phone_key, marked) ? lead->phone_key :
 						   lead->phone[0] == '+' ? lead->phone + 1 : lead->phone);
 	if (lead->email != NULL)
 		return send_search(session, LOFTY_STEP_SEARCH_EMAIL, "email",
@@ -103,8 +106,9 @@ lofty_search_missing(CrmSession *session)
 static CrmMatch
 match_of(const CrmSession *session, const LoftyRecord *record)
 {
-	return record_match(lofty_record_has_email(record, session->lead),
-						lofty_record_names_agree(record, session->lead));
+	return record_match(lofty_record_has_phone(record, session->lead),
+						lofty_record_has_email(record, session->lead),
+						lofty_record_names(record, session->lead));
 }
 
 /* Is this the record that a predecessor made, whose link is lost? */
@@ -129,12 +133,13 @@ take_hit(CrmSession *session, LoftyRecord *record)
 	LoftySync  *sync = session->state;
 	CrmMatch	match = match_of(session, record);
 	bool		in_doubt = session->uncertain && !sync->remapping &&
-		match != CRM_MATCH_SHARED_PHONE;
+		!crm_match_is_shared(match);
 	bool		ours = in_doubt || (!sync->remapping && made_for_lead(session, record));
 
 	if (sync->remapping && record->id == sync->record_id)
 		return lofty_reply_no_lead(session);
 
+	record_takes(session, lofty_record_has_email(record, session->lead));
 	if (!lofty_record_link(session, psprintf(INT64_FORMAT, record->id),
 						   ours ? CRM_MATCH_CREATED : match))
 		return reply_unreadable(session);
@@ -190,6 +195,19 @@ search_total(JsonbContainer *object)
 	return total;
 }
 
+/*
+ * Where the phone number has led to somebody else, neither is proven, unless that is
+ * the record that we have made, or may have.
+ */
+static bool
+leaves_alone(CrmSession *session, const LoftyRecord *record)
+{
+	LoftySync  *sync = session->state;
+
+	return (!sync->phone_found || session->uncertain || session->repeated) &&
+		record_is_strangers(session, match_of(session, record));
+}
+
 /* Collect the leads that really carry the key of this step (3.2). */
 static LoftyFound
 collect_hits(CrmSession *session, const LoftyAnswer *answer)
@@ -218,12 +236,14 @@ collect_hits(CrmSession *session, const LoftyAnswer *answer)
 		record = lofty_record_read(json_value_object(json_array_element(array, i)));
 		if (record == NULL)
 			return LOFTY_FOUND_UNREADABLE;
-		if (session->step == LOFTY_STEP_SEARCH_PHONE ?
-			!lofty_record_has_phone(record, session->lead) :
-			!lofty_record_has_email(record, session->lead))
+		if (session->step == LOFTY_STEP_SEARCH_EMAIL ?
+			!lofty_record_has_email(record, session->lead) :
+			!lofty_record_has_phone(record, session->lead))
 			continue;
 
 		exact = true;
+		if (session->step == LOFTY_STEP_SEARCH_EMAIL && leaves_alone(session, record))
+			continue;
 		foreach(lc, sync->hits)
 		{
 			if (((LoftyRecord *) lfirst(lc))->id == record->id)
@@ -240,6 +260,7 @@ lofty_search_reply(CrmSession *session, const LoftyAnswer *answer)
 {
 	LoftySync  *sync = session->state;
 	const char *email = session->lead->email;
+	char		marked[PHONE_MAX_LEN];
 
 	switch (collect_hits(session, answer))
 	{
@@ -252,11 +273,18 @@ lofty_search_reply(CrmSession *session, const LoftyAnswer *answer)
 			break;
 	}
 
+	if (session->step == LOFTY_STEP_SEARCH_PHONE && sync->hits == NIL &&
+		phone_marked_form(session->lead->phone_key, marked))
+		return send_search(session, LOFTY_STEP_SEARCH_MARKED, "phone", marked + 1);
+
 	/* a single record with both keys needs no second search */
-	if (session->step == LOFTY_STEP_SEARCH_PHONE && email != NULL &&
+	if (session->step != LOFTY_STEP_SEARCH_EMAIL && email != NULL &&
 		list_length(sync->hits) <= 1 &&
 		!(sync->hits != NIL &&
 		  lofty_record_has_email((LoftyRecord *) linitial(sync->hits), session->lead)))
+	{
+		sync->phone_found = sync->hits != NIL;
 		return send_search(session, LOFTY_STEP_SEARCH_EMAIL, "email", email);
+	}
 	return searched(session);
 }

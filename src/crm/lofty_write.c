@@ -18,9 +18,6 @@
 /* Longer ones are refused by Lofty (3.3). */
 #define LOFTY_MAX_PHONE		20
 
-/* firstName is the one field that a create must have (3.3, 9). */
-#define LOFTY_NO_FIRST_NAME "Unknown"
-
 /* What an update writes.  Empty members are left out of the request. */
 typedef struct LoftyChanges
 {
@@ -98,8 +95,8 @@ lofty_write_create(CrmSession *session)
 		json_key_string(body, "lastName", text_clip(lead->last_name, LOFTY_MAX_NAME));
 	if (phone != NULL)
 		json_key_strings(body, "phones", list_make1(phone));
-	if (lead->email != NULL)
-		json_key_strings(body, "emails", list_make1(lead->email));
+	if (record_email(session) != NULL)
+		json_key_strings(body, "emails", list_make1(unconstify(char *, record_email(session))));
 	if (!text_is_blank(source))
 		json_key_string(body, "source", source);
 	if (tags != NIL)
@@ -152,7 +149,7 @@ needs_record(const CrmSession *session)
 {
 	const CrmLead *lead = session->lead;
 
-	if (lead->do_not_contact || session->link.match == CRM_MATCH_SHARED_PHONE)
+	if (lead->do_not_contact || crm_match_is_shared(session->link.match))
 		return false;
 	if (!lofty_record_written_before(session))
 		return true;
@@ -207,7 +204,7 @@ plan_keys(CrmSession *session, LoftyChanges *changes)
 		else
 			record_not_written(session, LEAD_FIELD_PHONE);
 	}
-	if (lead->email != NULL && record_field_changed(session, LEAD_FIELD_EMAIL) &&
+	if (record_email(session) != NULL && record_field_changed(session, LEAD_FIELD_EMAIL) &&
 		!lofty_record_has_email(record, lead))
 	{
 		if (record->emails_whole)
@@ -270,7 +267,7 @@ plan_changes(CrmSession *session, LoftyChanges *changes)
 
 	withhold_others(session);
 	changes->tags = tag_changes(session);
-	if (session->link.match != CRM_MATCH_SHARED_PHONE)
+	if (!crm_match_is_shared(session->link.match))
 	{
 		changes->first_name = name_change(session, LEAD_FIELD_FIRST_NAME,
 										  lead->first_name);

@@ -3,8 +3,8 @@
  *		Phone numbers: reading what people type into a key, and writing the key
  *		in the form CRMs want.
  *
- * A field may hold a label, an extension, a comment, or a second number; the
- * first number is found and the rest left off.  What is doubtful is refused
+ * A field may hold a label, an extension, a comment, or more numbers; the first
+ * that can be used is found and the rest left off.  What is doubtful is refused
  * rather than guessed, since a wrong key would merge two people.
  *
  * Not here: whether the number is in service, or which country a number
@@ -19,6 +19,9 @@
 
 /* longest run of digits worth keeping: E.164 behind "011" */
 #define SCAN_MAX_DIGITS		(E164_MAX_DIGITS + 3)
+
+/* fewer of them, before a mark that also divides one number, may be a part of it */
+#define FRAGMENT_MAX_DIGITS	(MIN_DIGITS - 1)
 
 /*
  * A foreign number of ten digits that has the shape of a North American one
@@ -45,6 +48,13 @@ is_list_separator(char c)
 {
 	return c == '/' || c == ',' || c == ';' || c == '|' || c == '&' ||
 		c == '\\' || c == '\n' || c == '\r';
+}
+
+/* Is never within a number. */
+static bool
+is_strong_separator(char c)
+{
+	return c == ';' || c == '|' || c == '\n' || c == '\r';
 }
 
 /*
@@ -147,6 +157,16 @@ without_zero_fraction(const char *text, size_t len)
 	return end - 1;
 }
 
+/*
+ * A mobile number's mark behind the country code, which is no part of the number:
+ * Mexico's 1 (dialled until 2019) and Argentina's 9 (dialled from abroad).
+ */
+static bool
+has_mobile_mark(const char *digits, size_t n)
+{
+	return n == 13 && (memcmp(digits, "521", 3) == 0 || memcmp(digits, "549", 3) == 0);
+}
+
 /* Ten digits that the North American plan allows. */
 static bool
 is_nanp(const char *digits, size_t n)
@@ -178,13 +198,20 @@ dial_prefix(const char *digits, size_t n)
 	return 0;
 }
 
+/* A number that was read: ten digits for North America, else with country code. */
+typedef struct Number
+{
+	char		e164[SCAN_MAX_DIGITS + 1];
+	size_t		digits;
+	bool		foreign;		/* has the shape of a North American one */
+} Number;
+
 /*
- * From digits to key.  *certain is set when the number is complete in itself,
- * so that words around it can be taken for comments.
+ * From digits to number.  *certain is set when it is complete in itself, so that
+ * words around it can be taken for comments.
  */
 static bool
-key_from_digits(const char *digits, size_t n, bool plus,
-				char key[PHONE_MAX_LEN], bool *certain)
+number_from_digits(const char *digits, size_t n, bool plus, Number *number, bool *certain)
 {
 	size_t		prefix = dial_prefix(digits, n);
 	bool		international = plus;
@@ -203,6 +230,12 @@ key_from_digits(const char *digits, size_t n, bool plus,
 		international = true;
 	}
 
+	/* "+1 1 801 555 0101" */
+	if (n == 12 && memcmp(digits, "11", 2) == 0 && is_nanp(digits + 2, 10))
+	{
+		digits++;
+		n--;
+	}
 	if (n < MIN_DIGITS || n > E164_MAX_DIGITS)
 		return false;
 	if (international && digits[0] == '0')
@@ -240,19 +273,49 @@ key_from_digits(const char *digits, size_t n, bool plus,
 	if (one_digit_repeated(digits, n))
 		return false;
 
-	if (marked)
+	number->digits = n;
+	memcpy(number->e164, digits, n);
+	number->e164[n] = '\0';
+	number->foreign = marked;
+	return true;
+}
+
+static void
+number_key(const Number *number, char key[PHONE_MAX_LEN])
+{
+	if (number->foreign)
 	{
 		memcpy(key, FOREIGN_MARK, 2);
 		key += 2;
 	}
-	memcpy(key, digits, n);
-	key[n] = '\0';
-	return true;
+	if (has_mobile_mark(number->e164, number->digits))
+	{
+		memcpy(key, number->e164, 2);
+		strcpy(key + 2, number->e164 + 3);
+	}
+	else
+		strcpy(key, number->e164);
 }
 
-/* The key of the one number in text, or false. */
+/* As it is dialled: Argentina's mark stays where it was written, Mexico's is history. */
+static void
+number_form(const Number *number, char form[PHONE_MAX_LEN])
+{
+	char		key[PHONE_MAX_LEN];
+
+	if (number->e164[1] == '4' && has_mobile_mark(number->e164, number->digits))
+	{
+		form[0] = '+';
+		strcpy(form + 1, number->e164);
+		return;
+	}
+	number_key(number, key);
+	phone_format(key, form);
+}
+
+/* The one number in text, or false. */
 static bool
-number_key(const char *text, size_t len, char key[PHONE_MAX_LEN], bool *certain)
+read_number(const char *text, size_t len, Number *number, bool *certain)
 {
 	char		digits[SCAN_MAX_DIGITS + 1];
 	size_t		n = 0;
@@ -275,7 +338,9 @@ number_key(const char *text, size_t len, char key[PHONE_MAX_LEN], bool *certain)
 		}
 		else if (c == '+')
 		{
-			if (plus || n > 0)
+			if (n == 1 && digits[0] == '1')
+				n = 0;			/* "+1 +1 801 555 0101" */
+			else if (plus || n > 0)
 				return false;
 			plus = true;
 		}
@@ -333,51 +398,117 @@ number_key(const char *text, size_t len, char key[PHONE_MAX_LEN], bool *certain)
 	}
 	digits[n] = '\0';
 
-	return key_from_digits(digits, n, plus, key, certain) &&
+	return number_from_digits(digits, n, plus, number, certain) &&
 		(*certain || !words);
 }
 
-/* Where the first number of a list ends. */
 static size_t
-first_number_end(const char *text, size_t len)
+count_digits(const char *text, size_t len)
 {
-	bool		digit_seen = false;
-	size_t		i;
+	size_t		n = 0;
 
-	for (i = 0; i < len; i++)
+	for (size_t i = 0; i < len;)
+	{
+		size_t		width;
+
+		n += is_digit(ascii_meant(text + i, len - i, &width));
+		i += width;
+	}
+	return n;
+}
+
+/* A word behind a number that begins another one: "or 801-555-0102", "cell: 801-555-0102". */
+static bool
+word_divides(const char *text, size_t len, size_t at)
+{
+	size_t		end = at;
+
+	while (end < len && is_letter(text[end]))
+		end++;
+	return end > at && at > 0 && (text[at - 1] == ' ' || text[at - 1] == '\t') &&
+		!is_extension_word(text + at, end - at);
+}
+
+/* Where the number that begins the text ends: at its end, or before what divides it from the next. */
+static size_t
+number_end(const char *text, size_t len)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < len; i++)
 	{
 		if (is_digit(text[i]))
-			digit_seen = true;
-		else if (digit_seen && (is_list_separator(text[i]) || text[i] == '+'))
+			n++;
+		else if (n > 0 && (is_list_separator(text[i]) || word_divides(text, len, i)))
+			return i;
+		else if (text[i] == '+' && n > 0 && !(n == 1 && memchr(text, '1', i) != NULL))
+			return i;
+		else if (n > 0 && len - i >= 3 && memcmp(text + i, ":::", 3) == 0)
 			return i;
 	}
 	return len;
 }
 
-bool
-phone_key(const char *text, size_t len, char key[PHONE_MAX_LEN])
+/* The next number that can be used, of those that marks and words divide. */
+static bool
+read_listed(const char *text, size_t len, Number *number)
 {
 	bool		certain;
-	size_t		end;
 
-	key[0] = '\0';
-	if (text == NULL)
-		return false;
+	while (len > 0)
+	{
+		size_t		end = number_end(text, len);
+
+		if (read_number(text, end, number, &certain))
+			return true;
+		/* a part of a number that the mark is in: the rest would be somebody else's */
+		if (end < len && !is_strong_separator(text[end]) && count_digits(text, end) <= FRAGMENT_MAX_DIGITS)
+			return false;
+		if (end < len && !is_letter(text[end]) && text[end] != '+')
+			end++;
+		text += end;
+		len -= end;
+	}
+	return false;
+}
+
+static bool
+read_cell(const char *text, size_t len, Number *number)
+{
+	bool		certain;
 
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t' ||
 					   text[len - 1] == '\n' || text[len - 1] == '\r'))
 		len--;
+	if (len > 0 && text[0] == '{')
+		return false;			/* an object, or what a program has sealed */
 
-	end = first_number_end(text, len);
-	if (number_key(text, end, key, &certain))
+	if (read_listed(text, len, number))
 		return true;
 
 	/* "801/555-0101": what looked like a list was one number */
-	if (end < len && number_key(text, len, key, &certain) && certain)
-		return true;
+	return number_end(text, len) < len && read_number(text, len, number, &certain) && certain;
+}
 
-	key[0] = '\0';
-	return false;
+bool
+phone_read(const char *text, size_t len, char key[PHONE_MAX_LEN], char form[PHONE_MAX_LEN])
+{
+	Number		number;
+
+	key[0] = form[0] = '\0';
+	if (text == NULL || !read_cell(text, len, &number))
+		return false;
+	number_key(&number, key);
+	number_form(&number, form);
+	return true;
+}
+
+bool
+phone_key(const char *text, size_t len, char key[PHONE_MAX_LEN])
+{
+	char		form[PHONE_MAX_LEN];
+
+	return phone_read(text, len, key, form);
 }
 
 bool
@@ -403,4 +534,16 @@ phone_format(const char *key, char formatted[PHONE_MAX_LEN])
 		n = PHONE_MAX_LEN - 2;
 	memcpy(formatted, key, n);
 	formatted[n] = '\0';
+}
+
+bool
+phone_marked_form(const char *key, char form[PHONE_MAX_LEN])
+{
+	bool		mexico = strncmp(key, "52", 2) == 0;
+
+	if (strlen(key) != 12 || (!mexico && strncmp(key, "54", 2) != 0))
+		return false;
+	memcpy(form, mexico ? "+521" : "+549", 4);
+	strcpy(form + 4, key + 2);
+	return true;
 }

@@ -20,8 +20,9 @@
  * code ("+" or "00" or "011" told us), no "+".  A foreign number whose ten
  * digits have the North American shape keeps "00" before them, to be another
  * key than the American number; search and send phone_format()'s form.  Of
- * several numbers ("a / b") the first counts; labels and comments are left
- * off where the number is complete without them.
+ * several numbers ("a / b") the first that can be used counts; labels and comments
+ * are left off where the number is complete without them.  The marks of mobile
+ * numbers in Mexico (+52 1) and Argentina (+54 9) are no part of a key.
  *
  * Returns false when this is no usable number: fewer than 7 or more than 15
  * digits, fewer than ten or a leading 0 without a country code (a local number:
@@ -30,6 +31,12 @@
  * such ten digits, or one digit repeated throughout, or letters or "*" within.
  */
 extern bool phone_key(const char *text, size_t len, char key[PHONE_MAX_LEN]);
+
+/* The same, and the form to send of what was written: with Argentina's mark, where it had one. */
+extern bool phone_read(const char *text, size_t len, char key[PHONE_MAX_LEN], char form[PHONE_MAX_LEN]);
+
+/* The other form in which a CRM may have it, with the mark of mobile numbers; false: there is none. */
+extern bool phone_marked_form(const char *key, char form[PHONE_MAX_LEN]);
 
 /* True for a key that is a ten-digit North American number. */
 extern bool phone_key_is_nanp(const char *key);

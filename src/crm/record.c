@@ -27,6 +27,7 @@ record_begin(CrmSession *session)
 	session->was_linked = session->link.record_id != NULL;
 	session->linked_now = false;
 	session->unwritten = session->withheld = 0;
+	session->email_refused = session->email_shared = false;
 }
 
 /* ------------------------------------------------------------------------
@@ -164,10 +165,11 @@ record_withhold_others(CrmSession *session, bool first, bool names_agree)
 		record_withhold(session, LEAD_FIELD_FIRST_NAME);
 		record_withhold(session, LEAD_FIELD_LAST_NAME);
 	}
-	if (session->link.match != CRM_MATCH_SHARED_PHONE)
+	if (!crm_match_is_shared(session->link.match))
 		return;
-	record_withhold(session, LEAD_FIELD_EMAIL);
-	if (!first)
+	if (!first || session->link.match == CRM_MATCH_SHARED_PHONE)
+		record_withhold(session, LEAD_FIELD_EMAIL);
+	if (!first || session->link.match == CRM_MATCH_SHARED_EMAIL)
 		record_withhold(session, LEAD_FIELD_PHONE);
 }
 
@@ -182,6 +184,7 @@ linked_by(const CrmSession *session, LeadField field)
 		case CRM_MATCH_CREATED:
 			return true;
 		case CRM_MATCH_EMAIL:
+		case CRM_MATCH_SHARED_EMAIL:
 			return field == LEAD_FIELD_EMAIL;
 		case CRM_MATCH_PHONE:
 		case CRM_MATCH_SHARED_PHONE:
@@ -196,13 +199,47 @@ record_carries(const CrmSession *session, LeadField field)
 	const CrmLink *link = &session->link;
 
 	if (link->record_id == NULL || !lead_digest_has(session->digest, field) ||
-		(link->match == CRM_MATCH_SHARED_PHONE && field == LEAD_FIELD_EMAIL))
+		(crm_match_is_shared(link->match) && !linked_by(session, field)))
 		return false;
 	if (link->has_digest && !lead_digest_differs(link->digest, session->digest, field))
 		return true;
 	if (((session->unwritten | session->withheld) & field_bit(field)) != 0)
 		return false;
 	return (session->linked_now || !link->has_digest) && linked_by(session, field);
+}
+
+const char *
+record_email(const CrmSession *session)
+{
+	return session->email_refused || session->email_shared ? NULL : session->lead->email;
+}
+
+bool
+record_is_strangers(CrmSession *session, CrmMatch match)
+{
+	bool		strangers = match == CRM_MATCH_SHARED_EMAIL && session->lead->phone_key != NULL;
+
+	session->email_shared |= strangers;
+	return strangers;
+}
+
+void
+record_takes(CrmSession *session, bool has_email)
+{
+	session->email_shared &= !has_email;
+}
+
+/* An address has no character that JSON escapes. */
+bool
+record_drop_email(CrmSession *session, int status)
+{
+	const char *email = record_email(session);
+
+	if (status != 400 || email == NULL || session->lead->phone_key == NULL ||
+		strstr(session->request.body.data, email) == NULL)
+		return false;
+	session->email_refused = true;
+	return true;
 }
 
 /* The digest says what the record has: of the lead's, less what it does not. */
@@ -224,6 +261,8 @@ keep_slot(CrmSession *session, LeadField field)
 void
 record_written(CrmSession *session)
 {
+	if (session->email_refused || session->email_shared)
+		record_withhold(session, LEAD_FIELD_EMAIL);
 	if (!session->link.has_digest)
 		memset(session->link.digest, 0, LEAD_DIGEST_SIZE);
 	for (int field = 0; field < LEAD_DIGEST_FIELDS; field++)
@@ -294,12 +333,15 @@ record_same_text(const char *ours, const char *theirs)
 	return trim(&theirs) == len && pg_strncasecmp(ours, theirs, len) == 0;
 }
 
+/* Couples share addresses, families numbers.  Of somebody else who has both, the number is what agents call. */
 CrmMatch
-record_match(bool same_email, bool names_agree)
+record_match(bool same_phone, bool same_email, CrmNames names)
 {
-	if (same_email)
+	if (same_email && names != CRM_NAMES_DIFFER)
 		return CRM_MATCH_EMAIL;
-	return names_agree ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
+	if (same_phone)
+		return names == CRM_NAMES_AGREE ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
+	return CRM_MATCH_SHARED_EMAIL;
 }
 
 static bool
@@ -416,7 +458,7 @@ record_made_for_lead(const CrmSession *session, const RecordOrigin *origin,
 static int
 sureness(CrmMatch match)
 {
-	return match == CRM_MATCH_NONE ? 0 : CRM_MATCH_SHARED_PHONE + 1 - (int) match;
+	return match == CRM_MATCH_NONE ? 0 : CRM_MATCH_SHARED_EMAIL + 1 - (int) match;
 }
 
 /* Of a record that was taken for a stranger's we filled in nothing. */
@@ -425,7 +467,7 @@ link_surer(CrmSession *session, CrmMatch match)
 {
 	CrmLink    *link = &session->link;
 
-	if (link->match == CRM_MATCH_SHARED_PHONE)
+	if (crm_match_is_shared(link->match))
 		link->has_digest = false;
 	link->match = match;
 	session->link_changed = true;

@@ -65,10 +65,30 @@ extern void record_withhold(CrmSession *session, LeadField field);
 
 /*
  * Withhold what is not filled in on a record that we did not make: its names,
- * unless they agreed when we met it, and on a stranger's all keys but the phone
- * number that it was found by.  first: nothing was written to it before.
+ * unless they agreed when we met it, and on a stranger's all keys but the one
+ * that it was found by.  first: nothing was written to it before.
  */
 extern void record_withhold_others(CrmSession *session, bool first, bool names_agree);
+
+/* The e-mail address to write; NULL: none, or the CRM refuses it, or it is on somebody else's record. */
+extern const char *record_email(const CrmSession *session);
+
+/*
+ * Is a record that has the lead's e-mail address, and not its phone number, to be
+ * left alone?  It is then remembered (email_shared) that the address is somebody's,
+ * until a record is taken that has it: record_takes.  Of another name it is somebody else's who shares the address: the
+ * lead gets a record of its own, without the address, by which a CRM would merge
+ * the two.  One that has no phone number has no other record.
+ */
+extern bool record_is_strangers(CrmSession *session, CrmMatch match);
+extern void record_takes(CrmSession *session, bool has_email);
+
+/*
+ * A write was answered with this status.  Is the lead to be written once more, without
+ * its e-mail address?  Of what was refused nothing was done, and the address may be
+ * why; not of a lead that has no other key.
+ */
+extern bool record_drop_email(CrmSession *session, int status);
 
 /* All searches by phone and e-mail have answered, whatever they found. */
 extern void record_searched(CrmSession *session);
@@ -89,8 +109,8 @@ extern void record_updated(CrmSession *session);
 extern bool record_same_phone(const CrmLead *lead, const char *theirs);
 extern bool record_same_text(const char *ours, const char *theirs);
 
-/* How a record that a search found by phone or e-mail is the lead's. */
-extern CrmMatch record_match(bool same_email, bool names_agree);
+/* How a record that was found by phone or e-mail is the lead's (crm_names_compare). */
+extern CrmMatch record_match(bool same_phone, bool same_email, CrmNames names);
 
 /* What a record says of how it came to be; NULL or NIL where it says nothing. */
 typedef struct RecordOrigin

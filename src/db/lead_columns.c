@@ -53,7 +53,8 @@ static const char *const usual_names[LEAD_FIELD_COUNT][USUAL_NAMES_MAX] = {
 static bool
 field_is_list(LeadField field)
 {
-	return field == LEAD_FIELD_PHONE || field == LEAD_FIELD_EMAIL || field == LEAD_FIELD_DO_NOT_CONTACT;
+	return field == LEAD_FIELD_PHONE || field == LEAD_FIELD_EMAIL || field == LEAD_FIELD_DO_NOT_CONTACT ||
+		field == LEAD_FIELD_MAY_CONTACT;
 }
 
 /* Can there be a value of the field in a column of the type?  "mobile boolean" is no phone number. */
@@ -65,7 +66,7 @@ type_can_hold(LeadField field, Oid type)
 	bool		preferred;
 
 	if (field == LEAD_FIELD_ID || field == LEAD_FIELD_USER_ID || field == LEAD_FIELD_DO_NOT_CONTACT ||
-		field == LEAD_FIELD_DELETED_AT)
+		field == LEAD_FIELD_MAY_CONTACT || field == LEAD_FIELD_DELETED_AT)
 		return true;
 	get_type_category_preferred(base, &category, &preferred);
 	if (category == TYPCATEGORY_NUMERIC)
@@ -169,7 +170,7 @@ apply_mapping_value(LeadColumns *columns, Relation rel, LeadField field, JsonbVa
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for \"%s\" in mapping", lead_field_names[field]),
-				 errdetail("A mapping value is a column's name, null for none, or, for phone, email and do_not_contact, a list of names.")));
+				 errdetail("A mapping value is a column's name, null for none, or, for phone, email, do_not_contact and may_contact, a list of names.")));
 	for (int i = 0; i < json_array_length(array); i++)
 	{
 		char	   *name = json_value_text(json_array_element(array, i));
@@ -204,7 +205,7 @@ apply_mapping(LeadColumns *columns, Relation rel, Jsonb *mapping)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("unrecognized key \"%.*s\" in mapping",
 							key.val.string.len, key.val.string.val),
-					 errhint("Valid keys are: id, user_id, phone, first_name, last_name, email, address, city, state, zip_code, risk_score, do_not_contact, tags, notes, source, deleted_at, name.")));
+					 errhint("Valid keys are: id, user_id, phone, first_name, last_name, email, address, city, state, zip_code, risk_score, do_not_contact, tags, notes, source, deleted_at, name, may_contact.")));
 		apply_mapping_value(columns, rel, field, &value);
 	}
 }
@@ -300,7 +301,7 @@ missing_column(Relation rel, JsonbValue *value)
 static void
 refuse_missing(Relation rel, LeadField field, const char *name)
 {
-	if (field != LEAD_FIELD_DO_NOT_CONTACT && field != LEAD_FIELD_DELETED_AT && field != LEAD_FIELD_RISK_SCORE)
+	if (!lead_field_protects(field))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),

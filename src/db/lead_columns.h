@@ -10,7 +10,7 @@
 
 #include "crm/lead.h"
 
-/* Columns a field may come from; more than one only for phone, email and do_not_contact. */
+/* Columns a field may come from; more than one only for phone, email, do_not_contact and may_contact. */
 #define LEAD_COLUMNS_MAX 16
 
 typedef struct LeadColumns

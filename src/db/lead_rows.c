@@ -15,14 +15,6 @@
 #include "db/statement.h"
 #include "db/subtransaction.h"
 
-/* May a lead be sent as if the field had no value?  Not if it says who must not be contacted. */
-static bool
-may_go_without(LeadField field)
-{
-	return field != LEAD_FIELD_DO_NOT_CONTACT && field != LEAD_FIELD_DELETED_AT &&
-		field != LEAD_FIELD_RISK_SCORE;
-}
-
 /*
  * A column as the worker wants to read it.  Texts are cut: a lead whose note
  * is a hundred megabytes must not hold up everybody else's.
@@ -156,7 +148,7 @@ column_json(LeadQueryColumn *column, uint64 row, int number)
 	read.value = spi_datum(row, number, &isnull);
 	if (isnull)
 		return NULL;
-	if (column->sure || !may_go_without(column->field))
+	if (column->sure || lead_field_protects(column->field))
 		read_value(&read);
 	else
 		(void) run_in_subtransaction(read_value, &read, CATCH_DATA);

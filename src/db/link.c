@@ -6,6 +6,7 @@
 
 #include "utils/timestamp.h"
 
+#include "crm/record.h"
 #include "db/link.h"
 #include "db/statement.h"
 
@@ -34,7 +35,7 @@ link_from_row(uint64 row, int first, CrmLink *link)
 	if (link->record_id == NULL)
 		return;
 	match = spi_text(row, first + 1);
-	for (int m = CRM_MATCH_CREATED; m <= CRM_MATCH_SHARED_PHONE; m++)
+	for (int m = CRM_MATCH_CREATED; m <= CRM_MATCH_SHARED_EMAIL; m++)
 	{
 		if (strcmp(match, crm_match_names[m]) == 0)
 			link->match = m;
@@ -52,15 +53,33 @@ link_account(const char *crm_account)
 	return crm_account ? pnstrdup(crm_account, strcspn(crm_account, "/")) : NULL;
 }
 
-bool
-link_has_names_of(uint64 row, int column, const CrmLead *lead, const IntegrationSettings *settings)
+/* Only their digests are known: alike are those of one first name. */
+static CrmNames
+names_of(uint64 row, int column, const CrmLead *lead, const IntegrationSettings *settings)
 {
 	uint8		mine[LEAD_DIGEST_SIZE];
 	uint8		theirs[LEAD_DIGEST_SIZE];
 
 	if (!copy_bytes(row, column, theirs, LEAD_DIGEST_SIZE))
-		return false;
+		return CRM_NAMES_DIFFER;
 	lead_digest(lead, settings, mine);
-	return !lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME) &&
-		!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME);
+	if (lead_digest_differs(mine, theirs, LEAD_FIELD_FIRST_NAME))
+		return CRM_NAMES_DIFFER;
+	if (!lead_digest_differs(mine, theirs, LEAD_FIELD_LAST_NAME))
+		return CRM_NAMES_AGREE;
+	return lead_digest_has(mine, LEAD_FIELD_FIRST_NAME) ? CRM_NAMES_ALIKE : CRM_NAMES_DIFFER;
+}
+
+/* Another one of ours that was created has the names that its lead had. */
+CrmMatch
+link_known_match(uint64 row, int phone, int email, const CrmLead *lead, const IntegrationSettings *settings)
+{
+	char	   *by_phone = spi_text(row, phone);
+	char	   *by_email = spi_text(row, email);
+	int			created = by_phone != NULL && spi_bool(row, phone + 2) ? phone :
+		by_email != NULL && spi_bool(row, email + 2) ? email : 0;
+
+	if (created == 0 || (by_phone != NULL && by_email != NULL && strcmp(by_phone, by_email) != 0))
+		return CRM_MATCH_NONE;
+	return record_match(by_phone != NULL, by_email != NULL, names_of(row, created + 1, lead, settings));
 }

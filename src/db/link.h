@@ -21,14 +21,13 @@
 /*
  * The record that another lead with the same phone number or e-mail is linked to:
  * conditions and order, for links l of one connection.  A record that we made
- * comes first: the CRM may not show it yet.  Any other that a number leads to
- * proves nothing, since people share numbers; then the CRM is asked, which has
- * the names.
+ * comes first: the CRM may not show it yet.  Any other proves nothing, since people
+ * share numbers and addresses; then the CRM is asked, which has the names.
  */
 #define LINK_KNOWN_BY_PHONE(hash) \
 	"l.phone_hash = " hash " ORDER BY (l.matched_by = 'created') DESC, l.created_at LIMIT 1"
 #define LINK_KNOWN_BY_EMAIL(hash) \
-	"l.email_hash = " hash " AND l.matched_by <> 'shared_phone' ORDER BY l.created_at LIMIT 1"
+	"l.email_hash = " hash " ORDER BY (l.matched_by = 'created') DESC, l.created_at LIMIT 1"
 
 /*
  * Fill a link from columns first, first + 1, ... of an SPI row; strings go to
@@ -40,10 +39,12 @@ extern void link_from_row(uint64 row, int first, CrmLink *link);
 extern char *link_account(const char *crm_account);
 
 /*
- * Has the lead of which this column of an SPI row is the payload_hash the same
- * names as this one?  Only their digests are known.
+ * How a record is a lead's that another lead of its connection is linked to by its
+ * phone number or its e-mail.  phone, email: columns of an SPI row with a link's
+ * crm_record_id, payload_hash and matched_by = 'created'.  CRM_MATCH_NONE: two records,
+ * or one that was found: a search is to judge.
  */
-extern bool link_has_names_of(uint64 row, int column, const CrmLead *lead,
-							  const IntegrationSettings *settings);
+extern CrmMatch link_known_match(uint64 row, int phone, int email, const CrmLead *lead,
+								 const IntegrationSettings *settings);
 
 #endif							/* ECHOSYNC_DB_LINK_H */

@@ -11,10 +11,27 @@ ALTER TABLE crm_lead_links
     ADD CONSTRAINT crm_lead_links_key UNIQUE NULLS NOT DISTINCT (integration_id, lead_id, source_id, crm_account);
 ALTER TABLE crm_lead_links REPLICA IDENTITY FULL;
 ALTER TABLE crm_instance REPLICA IDENTITY FULL;
+COMMENT ON COLUMN crm_lead_links.matched_by IS 'created: we made the record. email, phone: found by it. shared_phone, shared_email: found by a phone number or an e-mail address that somebody of another name has too; only tags, flags and notes are written.';
 COMMENT ON COLUMN crm_lead_links.phone_hash IS 'Salted digest of the phone key that the record is known to carry: finds a record written a moment ago that the CRM does not index yet.';
 COMMENT ON COLUMN crm_lead_links.email_hash IS 'The same of the e-mail address.';
 COMMENT ON COLUMN crm_lead_links.crm_account IS 'The account of the CRM that the record is in: crm_integrations.crm_account up to the slash. Null: the account of the connection as it was when 1.1 was installed, or one that the CRM does not tell. Links of another account are kept, and used again when that account is connected again.';
 COMMENT ON COLUMN crm_lead_links.announced_at IS 'When an event about the lead was posted (Follow Up Boss, delivery "events"); it is not posted again.';
+
+-- Leads without a score are sent where sync_unscored says so, and nowhere else: where
+-- there was no limit, 1.0 sent them.
+DO $$
+DECLARE
+    n bigint;
+BEGIN
+    UPDATE @extschema@.crm_integrations i SET settings = i.settings || '{"sync_unscored": true}'
+     WHERE i.settings->'max_risk_score' = 'null' AND i.settings->'sync_unscored' IS DISTINCT FROM 'true';
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n > 0 THEN
+        RAISE NOTICE 'sync_unscored is switched on for % connections without max_risk_score', n
+            USING DETAIL = 'Their leads without a score go on being sent. From now on sync_unscored alone decides about these.';
+    END IF;
+END
+$$;
 
 -- A credential carries the name of its database: what comes without the stamp is noticed, too.
 ALTER TABLE crm_credentials ADD COLUMN instance text;
@@ -72,7 +89,7 @@ COMMENT ON COLUMN crm_sync_queue.snapshot IS 'What a webhook said of the lead; g
 COMMENT ON COLUMN crm_sync_queue.source_id IS 'Table the lead is in (crm_lead_sources); 0: of a webhook, and the worker looks which table has it. Part of a lead''s identity: two tables may use the same ids.';
 
 COMMENT ON COLUMN crm_sync_logs.lead_id IS 'The lead''s id; of one that is too long its beginning.';
-COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, risk_unreadable, no_contact_key, do_not_contact, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long.';
+COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, risk_unreadable, no_contact_key, do_not_contact, do_not_contact_unreadable, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long. Of a success: email_refused (the CRM did not take the lead''s e-mail address) or email_shared (it is on the record of somebody of another name); it was left out.';
 
 -- Ids of leads in any spelling of their column's type.
 CREATE FUNCTION echosync_same_leads(source_id integer, lead_ids text[], asked text[]) RETURNS text[]

@@ -180,7 +180,7 @@ ALTER TABLE crm_lead_links REPLICA IDENTITY FULL;   -- crm_account may be null, 
 CREATE INDEX crm_lead_links_phone ON crm_lead_links (integration_id, phone_hash) WHERE phone_hash IS NOT NULL;
 CREATE INDEX crm_lead_links_email ON crm_lead_links (integration_id, email_hash) WHERE email_hash IS NOT NULL;
 COMMENT ON TABLE crm_lead_links IS 'Which record in the CRM a lead is.';
-COMMENT ON COLUMN crm_lead_links.matched_by IS 'created: we made the record. email, phone: found by it. shared_phone: found by a phone number that somebody of another name has too; only tags, flags and notes are written.';
+COMMENT ON COLUMN crm_lead_links.matched_by IS 'created: we made the record. email, phone: found by it. shared_phone, shared_email: found by a phone number or an e-mail address that somebody of another name has too; only tags, flags and notes are written.';
 COMMENT ON COLUMN crm_lead_links.payload_hash IS 'Digest of each field as last written: an equal one means that no call is needed.';
 COMMENT ON COLUMN crm_lead_links.phone_hash IS 'Salted digest of the phone key that the record is known to carry: finds a record written a moment ago that the CRM does not index yet.';
 COMMENT ON COLUMN crm_lead_links.email_hash IS 'The same of the e-mail address.';
@@ -210,7 +210,7 @@ CREATE INDEX crm_sync_logs_user ON crm_sync_logs (user_id, id);
 CREATE INDEX crm_sync_logs_lead ON crm_sync_logs (integration_id, lead_id, id);
 COMMENT ON TABLE crm_sync_logs IS 'The audit trail: one row for every outcome. Holds no personal data and no text of a CRM. Kept for echosync.log_retention.';
 COMMENT ON COLUMN crm_sync_logs.lead_id IS 'The lead''s id; of one that is too long its beginning.';
-COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, risk_unreadable, no_contact_key, do_not_contact, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long.';
+COMMENT ON COLUMN crm_sync_logs.reason IS 'Why a lead was skipped: risk_above_limit, risk_unscored, risk_unreadable, no_contact_key, do_not_contact, do_not_contact_unreadable, lead_deleted, unchanged, ambiguous_match, ignored_by_crm, disconnected, id_too_long. Of a success: email_refused (the CRM did not take the lead''s e-mail address) or email_shared (it is on the record of somebody of another name); it was left out.';
 COMMENT ON COLUMN crm_sync_logs.attempt IS 'Which try this was, from 1.';
 COMMENT ON COLUMN crm_sync_logs.duration_ms IS 'From the first request for this lead to the last answer.';
 

@@ -66,15 +66,19 @@ enum
  * (where there may be any) the newest doubt about such a lead, and how many
  * leads of the connection are in doubt or about to be created.
  */
+/* Columns of select_local_match: link_known_match. */
+#define KNOWN_BY_PHONE 5
+#define KNOWN_BY_EMAIL 8
+
 static Statement select_local_match = {
-	.sql = "SELECT k.ord, p.crm_record_id, e.crm_record_id, p.payload_hash, d.intent_at, d.n, d.due_at,"
-	" p.matched_by = 'created'"
+	.sql = "SELECT k.ord, d.intent_at, d.n, d.due_at, p.crm_record_id, p.payload_hash, p.matched_by = 'created',"
+	" e.crm_record_id, e.payload_hash, e.matched_by = 'created'"
 	" FROM unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY"
 	" AS k(id, phone, email, lead_id, source_id, may_doubt, account, ord)"
 	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash, l.matched_by FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND " LINK_OF_ACCOUNT("k.account")
 	" AND " LINK_KNOWN_BY_PHONE("k.phone") ") p ON true"
-	" LEFT JOIN LATERAL (SELECT l.crm_record_id FROM @schema@.crm_lead_links l"
+	" LEFT JOIN LATERAL (SELECT l.crm_record_id, l.payload_hash, l.matched_by FROM @schema@.crm_lead_links l"
 	" WHERE l.integration_id = k.id AND " LINK_OF_ACCOUNT("k.account")
 	" AND " LINK_KNOWN_BY_EMAIL("k.email") ") e ON true"
 	" LEFT JOIN LATERAL (SELECT pg_catalog.max(a.intent_at) FILTER (WHERE t.is_twin), pg_catalog.count(*),"
@@ -377,27 +381,21 @@ local_match_body(void *arg)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		Job		   *job = list_nth(jobs, spi_int64(i, 1, 0) - 1);
-		char	   *by_phone = spi_text(i, 2);
-		char	   *by_email = spi_text(i, 3);
 		bool		no_doubt;
-		Datum		intent_at = spi_datum(i, 5, &no_doubt);
+		Datum		intent_at = spi_datum(i, 2, &no_doubt);
+		char	   *record_id = spi_text(i, KNOWN_BY_EMAIL);
 
 		if (job->connection->may_doubt)
-			job->connection->may_doubt = spi_int64(i, 6, 0) > intents_in_work(job->connection);
+			job->connection->may_doubt = spi_int64(i, 3, 0) > intents_in_work(job->connection);
 		if (!no_doubt)
-			job->doubt_until = twin_doubt_end(job, DatumGetTimestampTz(intent_at), spi_timestamptz(i, 7));
-		if (by_phone == NULL && by_email == NULL)
+			job->doubt_until = twin_doubt_end(job, DatumGetTimestampTz(intent_at), spi_timestamptz(i, 4));
+		job->session.local_match_kind = link_known_match(i, KNOWN_BY_PHONE, KNOWN_BY_EMAIL,
+														 job->session.lead, job->connection->crm.settings);
+		if (job->session.local_match_kind == CRM_MATCH_NONE)
 			continue;
-
-		/* Two records, or one that a number found: let the search find them and judge. */
-		if (by_phone != NULL && by_email != NULL ? strcmp(by_phone, by_email) != 0 :
-			by_email == NULL && !spi_bool(i, 8))
-			continue;
-		job->session.local_match = MemoryContextStrdup(job->session.context,
-													   by_email ? by_email : by_phone);
-		job->session.local_match_kind = by_email ? CRM_MATCH_EMAIL :
-			link_has_names_of(i, 4, job->session.lead, job->connection->crm.settings) ?
-			CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
+		if (record_id == NULL)
+			record_id = spi_text(i, KNOWN_BY_PHONE);
+		job->session.local_match = MemoryContextStrdup(job->session.context, record_id);
 	}
 }
 

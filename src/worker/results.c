@@ -459,6 +459,16 @@ add_refusal(Results *results, const Job *job)
 	rowset_timestamptz(set, job->newest_queued_at);
 }
 
+static const char *
+log_reason(const CrmSession *session)
+{
+	if (session->outcome.status == CRM_STATUS_SKIPPED)
+		return lead_refusal_names[session->outcome.reason];
+	if (session->outcome.status != CRM_STATUS_SUCCESS)
+		return NULL;
+	return session->email_refused ? "email_refused" : session->email_shared ? "email_shared" : NULL;
+}
+
 static void
 add_log(Results *results, const Job *job)
 {
@@ -475,7 +485,7 @@ add_log(Results *results, const Job *job)
 	rowset_text(set, job->sync_type);
 	rowset_text(set, actions[outcome->write]);
 	rowset_text(set, statuses[outcome->status]);
-	rowset_text(set, outcome->status == CRM_STATUS_SKIPPED ? lead_refusal_names[outcome->reason] : NULL);
+	rowset_text(set, log_reason(&job->session));
 	rowset_int2(set, job->attempts + 1);
 	rowset_text(set, job->session.link.record_id);
 	if (outcome->http_status != 0)

@@ -111,17 +111,18 @@ judge_as_text(Jsonb *object, const CrmLead *lead)
 	JsonbValue *email = json_get(&object->root, "email");
 	double		number = 0;
 
-	if (flag != NULL && flag->type == jbvString)
-		PROMISE(lead_text_is_true(json_value_text(flag)) == lead->do_not_contact);
-	if (flag != NULL && flag->type == jbvBool)
-		PROMISE(lead->do_not_contact == flag->val.boolean);
+	if (flag != NULL && flag->type == jbvString && json_get(&object->root, "may_contact") == NULL)
+		PROMISE(lead_text_opt_out(json_value_text(flag)) ==
+				(lead->do_not_contact ? LEAD_FLAG_YES : lead->do_not_contact_unreadable ? LEAD_FLAG_UNREADABLE : LEAD_FLAG_NO));
+	if (flag != NULL && flag->type == jbvBool && flag->val.boolean)
+		PROMISE(lead->do_not_contact);
 	if (score != NULL && (score->type == jbvString || score->type == jbvNumeric))
 	{
 		PROMISE(lead_text_to_score(json_value_text(score), &number) == lead->score);
 		PROMISE(number == lead->risk_score);
 	}
 	if (deleted != NULL && deleted->type == jbvString)
-		PROMISE(lead_text_is_deletion(json_value_text(deleted)) == lead->deleted);
+		PROMISE((lead_text_is_deletion(json_value_text(deleted)) == LEAD_FLAG_YES) == lead->deleted);
 	if (phone != NULL && phone->type == jbvString)
 		PROMISE((lead_phone(json_value_text(phone)) != NULL) == (lead->phone != NULL));
 	if (email != NULL && email->type == jbvString)
@@ -158,7 +159,8 @@ fuzz_lead(const char *data, size_t size)
 	uint8		digest[2][LEAD_DIGEST_SIZE];
 	double		score;
 
-	(void) lead_text_is_true(text);
+	(void) lead_text_opt_out(text);
+	PROMISE(!(lead_text_opt_out(text) == LEAD_FLAG_NO && lead_text_is_deletion(text) == LEAD_FLAG_YES));
 	(void) lead_text_to_score(text, &score);
 	if (object == NULL)
 		return;
@@ -180,6 +182,6 @@ fuzz_lead(const char *data, size_t size)
 	PROMISE(memcmp(digest[0], digest[1], LEAD_DIGEST_SIZE) == 0);
 
 	facts = lead_facts(lead);
-	if (facts.deleted || facts.do_not_contact || facts.risk_score > 20)
+	if (facts.deleted || facts.do_not_contact != LEAD_FLAG_NO || facts.risk_score > 20)
 		PROMISE(lead_refusal(&facts, settings, false) != REFUSAL_NONE);
 }

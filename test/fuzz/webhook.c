@@ -50,7 +50,7 @@ judge_leads(const BodyInput *input)
 		(void) JsonbToCString(&out, &lead->object->root, VARSIZE(lead->object));
 		again = lead_from_jsonb(json_parse(out.data, out.len));
 		PROMISE(strcmp(again->id, lead->id) == 0);
-		PROMISE(again->do_not_contact == facts.do_not_contact && again->deleted == facts.deleted);
+		PROMISE(lead_same(again, lead->lead) && again->deleted == facts.deleted);
 	}
 }
 

@@ -221,6 +221,21 @@ SQL
 		is_deeply([ phones_of($record) ], ['+33199001234'], 'created as E.164');
 	});
 
+	for my $pair ([ '+523311112222', '+52 1 33 1111 2222' ], [ '+5213311113333', '+52 33 1111 3333' ], [ '+541112345678', '+54 9 11 1234 5678' ], [ '+5491112345679', '+54 11 1234 5679' ])
+	{
+		$t->behaviour("$crm: $pair->[0] is $pair->[1]", sub {
+			my $user = $t->user($crm => 1);
+			my $id = agents_record($user, $crm, phones => [ $pair->[0] ]);
+			my $lead = $t->lead($user, phone => $pair->[1]);
+
+			$t->drain($user);
+			is($t->link_of($user->{$crm}, $lead), $id, "the agent's record is found");
+			is_deeply([ phones_of($t->record($user, $crm, $id)) ], [ $pair->[0] ], 'and has one number');
+			$t->change_and_drain($user, $lead, dnc => 't');
+			ok($t->record($user, $crm, $id)->{cannotCall}, 'an opt-out reaches it') if $crm eq 'lofty';
+		});
+	}
+
 	$t->behaviour("$crm: a lead with an unusable number and an e-mail goes by e-mail alone", sub {
 		my $user = $t->user($crm => 1);
 

@@ -38,7 +38,7 @@ sub examples
 	return @rows;
 }
 
-my @columns = qw(phone name first_name last_name email address city state zip_code risk_score tags deleted_at);
+my @columns = qw(phone name first_name last_name email address city state zip_code risk_score do_not_contact may_contact tags deleted_at);
 my @examples = examples();
 my $user = $t->user(lofty => 1, fub => 1);
 
@@ -89,7 +89,7 @@ sub check
 	my ($status, $what, $id) = split ' ', log_of($n, $crm);
 	my $name = "$crm: line $example->{line}, $example->{field} $example->{cell}";
 
-	if ($example->{field} =~ /^(?:risk_score|deleted_at|do_not_contact)$/)
+	if ($example->{field} =~ /^(?:risk_score|deleted_at|do_not_contact|may_contact)$/)
 	{
 		return is($status eq 'success' ? 'sent' : $what, $example->{outcome}, $name);
 	}
@@ -99,7 +99,7 @@ sub check
 cmp_ok(scalar @examples, '>', 120, 'the examples are found');
 
 $t->behaviour('each example is what it says', sub {
-	$t->sql_as(undef, 'CREATE TABLE cells (id int PRIMARY KEY, user_id text, ' . join(', ', map { "$_ text" } @columns) . "); SELECT echosync_attach_leads('cells')");
+	$t->sql_as(undef, 'CREATE TABLE cells (id int PRIMARY KEY, user_id text, ' . join(', ', map { "$_ text" } @columns) . "); SELECT echosync_attach_leads('cells', '{\"may_contact\": [\"may_contact\"]}')");
 	for my $n (1 .. @examples)
 	{
 		my $row = row($examples[ $n - 1 ], $n);

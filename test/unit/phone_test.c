@@ -176,7 +176,63 @@ static const PhoneCase cases[] = {
 	{"x12", NULL, NULL},
 	{"ext 8015550101", "8015550101", NULL},
 	{"{\"phone\":1}", NULL, NULL},
+	{"{\"p\":\"8015550483\",\"iv\":\"x\"}", NULL, NULL},
+
+	/* the first that can be used */
+	{"n/a; 801-555-0101", "8015550101", NULL},
+	{"555-1234 / 801-555-0101", "8015550101", NULL},
+	{"555-1234, 801-555-0101", "8015550101", NULL},
+	{"555-1234 or 801-555-0101", "8015550101", NULL},
+	{"555-1234 ::: 801-555-0101", "8015550101", NULL},
+	{"12; 801-555-0101", "8015550101", NULL},
+	{"801-555-01|8015550102", "8015550102", NULL},
+	{"801-555-****; 801-555-0102", "8015550102", NULL},
+	{"home: 555-1234 cell: 801-555-0102", "8015550102", NULL},
+	{"801-555-0101 call after 5", "8015550101", NULL},
+	{"M 801 555 0101 / H 801 555 0102", "8015550101", NULL},
+	{"801-555-0101 x12, 801-555-0102", "8015550101", NULL},
+	{"52/3311112222", NULL, NULL},
+	{"49/2015550123", NULL, NULL},
+	{"44 cell 2079460958", NULL, NULL},
+	{"8.01555E+09", NULL, NULL},
+	{"8,01555E+09", NULL, NULL},
+	{"8.01555E+09; 801-555-0101", NULL, NULL},
+
+	/* country code 1, twice */
+	{"+1 +1 801 555 0101", "8015550101", NULL},
+	{"+1-1-801-555-0101", "8015550101", NULL},
+	{"118015550101", "8015550101", NULL},
+	{"001 1 801 555 0101", "8015550101", NULL},
+
+	/* marks of mobile numbers */
+	{"+52 33 1111 2222", "523311112222", "+523311112222"},
+	{"+52 1 33 1111 2222", "523311112222", "+523311112222"},
+	{"5213311112222", "523311112222", "+523311112222"},
+	{"011 52 1 33 1111 2222", "523311112222", "+523311112222"},
+	{"+54 11 1234 5678", "541112345678", "+541112345678"},
+	{"+54 9 11 1234 5678", "541112345678", "+541112345678"},
+
+	/* other words for it */
+	{"tel:+1-801-555-0101;ext=12", "8015550101", NULL},
+	{"TEL:8015550101", "8015550101", NULL},
+	{"sms:+18015550101", "8015550101", NULL},
+	{"=\"8015550101\"", "8015550101", NULL},
+	{"'8015550101", "8015550101", NULL},
 };
+
+static void
+check_forms(void)
+{
+	char		key[PHONE_MAX_LEN];
+	char		form[PHONE_MAX_LEN];
+
+	ok(phone_read("+54 9 11 1234 5678", 18, key, form) && strcmp(form, "+5491112345678") == 0, "Argentina's mark is sent as it was written");
+	ok(phone_read("+54 11 1234 5678", 16, key, form) && strcmp(form, "+541112345678") == 0, "and only then");
+	ok(phone_read("+52 1 33 1111 2222", 18, key, form) && strcmp(form, "+523311112222") == 0, "Mexico's is not sent");
+	ok(phone_marked_form("523311112222", form) && strcmp(form, "+5213311112222") == 0 &&
+	   phone_marked_form("541112345678", form) && strcmp(form, "+5491112345678") == 0 &&
+	   !phone_marked_form("8015550101", form) && !phone_marked_form("442079460958", form), "the other form of a key");
+}
 
 static void
 check_cases(void)
@@ -284,6 +340,7 @@ main(void)
 	ok(!phone_key_is_nanp("006562345678"), "nor a marked foreign number");
 	ok(!phone_key_is_nanp(""), "nor nothing");
 	check_cases();
+	check_forms();
 	check_random();
 	printf("1..%d\n", tests);
 	return failures > 0;

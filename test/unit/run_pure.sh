@@ -18,4 +18,10 @@ for file in crm/phone crm/retry_after worker/limits; do
 	echo "# $name"
 	"$build/$name" || failed=1
 done
+
+# Debian's Python has the oracle's package.
+${CC:-gcc} -std=gnu99 -O1 -Wall -Wextra -Werror -I"$root/src" -o "$build/phone_lines" \
+	"$root/test/unit/phone_lines.c" "$root/src/crm/phone.c"
+echo "# phone_oracle"
+/usr/bin/python3 -B "$root/test/unit/phone_oracle.py" "$build/phone_lines" || failed=1
 exit $failed
