@@ -198,8 +198,8 @@ note_update(const CapturedRow *row, TupleTableSlot *old, TupleTableSlot *new)
 	if (capture_row_field_differs(entry, old, new, LEAD_FIELD_USER_ID) ||
 		capture_row_field_differs(entry, old, new, LEAD_FIELD_ID))
 		note_lead(row, old, true);
-	if (!row->sure || !capture_row_is_deleted(entry, new))
-		note_lead(row, new, false);
+	if (!row->sure || !capture_row_is_deleted(entry, new) || capture_row_is_opted_out(entry, new))
+		note_lead(row, new, false); /* "stop, and forget me": the flag goes before the deletion */
 	else if (!capture_row_is_deleted(entry, old))
 		note_lead(row, new, true);
 }

@@ -161,6 +161,19 @@ capture_row_is_deleted(CaptureRelation *entry, TupleTableSlot *slot)
 	return field_flag(entry, slot, LEAD_FIELD_DELETED_AT, lead_text_is_deletion) == LEAD_FLAG_YES;
 }
 
+static LeadFlag
+row_opt_out(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	return Max(field_flag(entry, slot, LEAD_FIELD_DO_NOT_CONTACT, lead_text_opt_out),
+			   field_flag(entry, slot, LEAD_FIELD_MAY_CONTACT, lead_text_no_consent));
+}
+
+bool
+capture_row_is_opted_out(CaptureRelation *entry, TupleTableSlot *slot)
+{
+	return row_opt_out(entry, slot) == LEAD_FLAG_YES;
+}
+
 static Jsonb *
 column_jsonb(CaptureColumn *column, TupleTableSlot *slot)
 {
@@ -226,8 +239,7 @@ capture_row_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts
 		return;
 	}
 	facts->deleted = capture_row_is_deleted(entry, slot);
-	facts->do_not_contact = Max(field_flag(entry, slot, LEAD_FIELD_DO_NOT_CONTACT, lead_text_opt_out),
-								field_flag(entry, slot, LEAD_FIELD_MAY_CONTACT, lead_text_no_consent));
+	facts->do_not_contact = row_opt_out(entry, slot);
 	facts->has_contact_key = has_usable(entry, slot, LEAD_FIELD_PHONE, lead_phone) ||
 		has_usable(entry, slot, LEAD_FIELD_EMAIL, lead_email);
 	facts->score = lead_text_to_score(field_text(entry, slot, LEAD_FIELD_RISK_SCORE), &facts->risk_score);

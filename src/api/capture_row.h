@@ -24,6 +24,7 @@ extern const char *capture_row_user(CaptureRelation *entry, TupleTableSlot *slot
 extern bool capture_row_user_is_plain(CaptureRelation *entry);
 
 extern bool capture_row_is_deleted(CaptureRelation *entry, TupleTableSlot *slot);
+extern bool capture_row_is_opted_out(CaptureRelation *entry, TupleTableSlot *slot);
 extern void capture_row_facts(CaptureRelation *entry, TupleTableSlot *slot, LeadFacts *facts);
 
 /* May the lead be another than before?  Has the field another value? */

@@ -43,18 +43,30 @@ lead_to_json(const CrmLead *lead, StringInfo out)
 	json_object_end(out);
 }
 
+static int
+compare_tags(const ListCell *one, const ListCell *other)
+{
+	return strcmp((const char *) lfirst(one), (const char *) lfirst(other));
+}
+
+/* The order of tags says nothing. */
+static char *
+canonical_json(const CrmLead *lead)
+{
+	CrmLead		sorted = *lead;
+	StringInfoData out;
+
+	sorted.tags = list_copy(lead->tags);
+	list_sort(sorted.tags, compare_tags);
+	initStringInfo(&out);
+	lead_to_json(&sorted, &out);
+	return out.data;
+}
+
 bool
 lead_same(const CrmLead *one, const CrmLead *other)
 {
-	StringInfoData texts[2];
-
-	if (one->deleted != other->deleted || one->score != other->score || one->risk_score != other->risk_score ||
-		one->do_not_contact_unreadable != other->do_not_contact_unreadable)
-		return false;
-	for (int i = 0; i < 2; i++)
-	{
-		initStringInfo(&texts[i]);
-		lead_to_json(i == 0 ? one : other, &texts[i]);
-	}
-	return strcmp(texts[0].data, texts[1].data) == 0;
+	return one->deleted == other->deleted && one->score == other->score && one->risk_score == other->risk_score &&
+		one->do_not_contact_unreadable == other->do_not_contact_unreadable &&
+		strcmp(canonical_json(one), canonical_json(other)) == 0;
 }
