@@ -408,11 +408,18 @@ name_agrees(const char *ours, const char *theirs)
 	return next_a == next_b;
 }
 
+/* A lead's names are composed; a record's may be as the agent's keyboard has made them. */
+static const char *
+composed(const char *name)
+{
+	return name != NULL ? lead_nfc(unconstify(char *, name)) : NULL;
+}
+
 bool
 crm_names_agree(const CrmLead *lead, const char *first, const char *last)
 {
-	return name_agrees(lead->first_name, first) &&
-		name_agrees(lead->last_name, last);
+	return name_agrees(lead->first_name, composed(first)) &&
+		name_agrees(lead->last_name, composed(last));
 }
 
 #define NAME_LETTERS_MAX 32

@@ -145,6 +145,9 @@ extern const char *lead_field_text(const CrmLead *lead, LeadField field);
 /* Are two parts of addresses the same, however they are spelled?  NULL is as good as blank. */
 extern bool lead_address_same(LeadField field, const char *one, const char *other);
 
+/* In Unicode's form C, so that composed and decomposed letters are one; the text itself where it has none. */
+extern char *lead_nfc(char *text);
+
 /* Append the lead as JSON that lead_from_jsonb reads back (lead_json.c). */
 extern void lead_to_json(const CrmLead *lead, StringInfo out);
 

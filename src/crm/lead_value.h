@@ -25,8 +25,6 @@ extern char *lead_clean_word(const char *text);
 extern bool lead_text_is_no_value(const char *text);
 extern bool lead_text_has_letter(const char *text);
 
-/* In Unicode's form C, so that composed and decomposed letters are one. */
-extern char *lead_nfc(char *text);
 extern bool text_char_is_space(uint32 c);
 extern bool text_char_is_invisible(uint32 c);
 

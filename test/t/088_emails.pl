@@ -103,6 +103,16 @@ for my $crm (qw(lofty fub))
 		is(phones_of($t->record($user, $crm, $id)), $phone, 'which gets the number');
 	});
 
+	$t->behaviour("$crm: a name that is written in parts is the same", sub {
+		my $user = $t->user($crm => 1);
+		my $id = $t->seed($user, $crm, firstName => "Jose\x{301}", lastName => "Mun\x{303}oz", phones => ['8015550721'], emails => []);
+		my $lead = $t->lead($user, first_name => "Jos\x{E9}", last_name => "Mu\x{F1}oz", phone => '8015550721', email => 'jose@example.com');
+
+		$t->drain($user);
+		is(matched_by($user, $crm, $lead), 'phone', 'by the number');
+		is(emails_of($t->record($user, $crm, $id)), 'jose@example.com', 'and gets the address');
+	});
+
 	$t->behaviour("$crm: a lead without a name is not who the record names", sub {
 		my $user = $t->user($crm => 1);
 		my $id = $t->seed($user, $crm, firstName => 'Rita', lastName => 'Stone', phones => ['8015550711'], emails => []);
