@@ -269,14 +269,15 @@ search_next(CrmSession *session)
 
 /*
  * Where the phone number has led to somebody else, neither is proven, unless that is
- * the record that we have made, or may have.
+ * the record that we have made, or may have.  A record that took ours in has its
+ * address, whatever the name.
  */
 static bool
 leaves_alone(CrmSession *session, JsonbContainer *person)
 {
 	FubState   *state = session->state;
 
-	return (state->phone_hits == NIL || session->uncertain || session->repeated) &&
+	return !state->relinked && (state->phone_hits == NIL || session->uncertain || session->repeated) &&
 		record_is_strangers(session, fub_person_match(person, session->lead));
 }
 

@@ -197,14 +197,15 @@ search_total(JsonbContainer *object)
 
 /*
  * Where the phone number has led to somebody else, neither is proven, unless that is
- * the record that we have made, or may have.
+ * the record that we have made, or may have.  A record that took ours in has its
+ * address, whatever the name.
  */
 static bool
 leaves_alone(CrmSession *session, const LoftyRecord *record)
 {
 	LoftySync  *sync = session->state;
 
-	return (!sync->phone_found || session->uncertain || session->repeated) &&
+	return !sync->remapping && (!sync->phone_found || session->uncertain || session->repeated) &&
 		record_is_strangers(session, match_of(session, record));
 }
 

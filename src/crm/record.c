@@ -333,15 +333,18 @@ record_same_text(const char *ours, const char *theirs)
 	return trim(&theirs) == len && pg_strncasecmp(ours, theirs, len) == 0;
 }
 
-/* Couples share addresses, families numbers.  Of somebody else who has both, the number is what agents call. */
+/*
+ * Couples share addresses, families numbers.  Of somebody else who has both, the number
+ * is what agents call.  A record that does not show its keys was found all the same.
+ */
 CrmMatch
 record_match(bool same_phone, bool same_email, CrmNames names)
 {
 	if (same_email && names != CRM_NAMES_DIFFER)
 		return CRM_MATCH_EMAIL;
-	if (same_phone)
-		return names == CRM_NAMES_AGREE ? CRM_MATCH_PHONE : CRM_MATCH_SHARED_PHONE;
-	return CRM_MATCH_SHARED_EMAIL;
+	if (names == CRM_NAMES_AGREE)
+		return CRM_MATCH_PHONE;
+	return same_email && !same_phone ? CRM_MATCH_SHARED_EMAIL : CRM_MATCH_SHARED_PHONE;
 }
 
 static bool

@@ -237,10 +237,13 @@ $t->behaviour('settings are changed one by one, have defaults, and hold from the
 
 	$t->sql_as($user, "SELECT echosync_update_integration('$user->{lofty}', '{\"max_risk_score\": null, \"tags\": null}')");
 	$t->lead($user, risk_score => 99, first_name => 'Risky');
+	$t->lead($user, risk_score => undef, first_name => 'Refused');
+	$t->drain($user);
+	$t->sql_as($user, "SELECT echosync_update_integration('$user->{lofty}', '{\"sync_unscored\": true}')");
 	$t->lead($user, risk_score => undef, first_name => 'Unscored');
 	$t->drain($user);
 	is_deeply([ sort map { $_->{firstName} } $t->records($user, 'lofty') ], [ 'Dana', 'Risky', 'Unscored' ],
-		'without a limit also unscored leads go');
+		'without a limit risky leads go, and where it is said so those without a score');
 
 	$t->sql_as($user, "SELECT echosync_update_integration('$user->{lofty}', '{\"auto_sync\": false}')");
 	my $mark = $t->mark;
