@@ -11,6 +11,7 @@
 #include "utils/datum.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "api/capture_row.h"
 #include "api/targets.h"
@@ -136,10 +137,21 @@ column_flag(CaptureColumn *column, TupleTableSlot *slot, LeadFlag (*read) (const
 	bool		isnull;
 	Datum		value;
 
-	if (column->type->type != BOOLOID)
-		return read(column_text(column, slot));
 	value = slot_getattr(slot, column->attnum, &isnull);
-	return isnull ? LEAD_FLAG_NO : read(DatumGetBool(value) ? "t" : "f");
+	if (isnull)
+		return LEAD_FLAG_NO;
+	switch (column->type->type)
+	{
+		case BOOLOID:
+			return read(DatumGetBool(value) ? "t" : "f");
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+
+			/* whatever DateStyle; not in the session's time zone to the hour */
+			return read(DatumGetTimestampTz(value) > GetCurrentTimestamp() ? "infinity" : "-infinity");
+		default:
+			return read(column_text(column, slot));
+	}
 }
 
 /* What the field's columns say, by what their text does: the strictest. */

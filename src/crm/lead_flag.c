@@ -97,10 +97,43 @@ plain_word(const char *text, char plain[WORD_MAX_LEN + 1])
 	return true;
 }
 
-/* A time of PostgreSQL's, in any of its ways of writing; false: it is none. */
+/*
+ * Times without words, as ISO 8601 and databases write them: with the "T" and the "Z"
+ * taken out.  The server's parser looks names of time zones up, and raises an ERROR
+ * for those that it does not find.
+ */
 static bool
-read_time(const char *text, TimestampTz *time)
+without_letters(const char *text, char plain[MAXDATELEN])
 {
+	int			n = 0;
+
+	for (; *text != '\0'; text++)
+	{
+		bool		between = n > 0 && isdigit((unsigned char) plain[n - 1]);
+
+		if (n >= MAXDATELEN - 4)
+			return false;
+		if (strchr("0123456789-:.+ ", *text) != NULL)
+			plain[n++] = *text;
+		else if (between && (*text == 'T' || *text == 't') && isdigit((unsigned char) text[1]))
+			plain[n++] = ' ';
+		else if (between && (*text == 'Z' || *text == 'z') && text[1] == '\0')
+		{
+			memcpy(plain + n, "+00", 3);
+			n += 3;
+		}
+		else
+			return false;
+	}
+	plain[n] = '\0';
+	return n > 0;
+}
+
+/* A time; false: it is none. */
+static bool
+read_time(const char *line, TimestampTz *time)
+{
+	char		text[MAXDATELEN];
 	char		buffer[MAXDATELEN + MAXDATEFIELDS];
 	char	   *field[MAXDATEFIELDS];
 	int			type[MAXDATEFIELDS];
@@ -110,17 +143,16 @@ read_time(const char *text, TimestampTz *time)
 	struct pg_tm tm;
 	fsec_t		fraction;
 
-	if (strpbrk(text, "0123456789yY") == NULL ||	/* "infinity", too */
+	if (pg_strcasecmp(line, "infinity") == 0 || pg_strcasecmp(line, "-infinity") == 0)
+	{
+		*time = *line == '-' ? DT_NOBEGIN : DT_NOEND;
+		return true;
+	}
+	if (!without_letters(line, text) ||
 		ParseDateTime(text, buffer, sizeof(buffer), field, type, MAXDATEFIELDS, &n_fields) != 0 ||
 		compat_decode_date_time(field, type, n_fields, &kind, &tm, &fraction, &zone) != 0)
 		return false;
-	if (kind == DTK_LATE)
-		*time = DT_NOEND;
-	else if (kind == DTK_EARLY)
-		*time = DT_NOBEGIN;
-	else if (kind != DTK_DATE || tm2timestamp(&tm, fraction, &zone, time) != 0)
-		return false;
-	return true;
+	return kind == DTK_DATE && tm2timestamp(&tm, fraction, &zone, time) == 0;
 }
 
 /* A word, a number or a time; line is clean. */

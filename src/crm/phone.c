@@ -461,7 +461,9 @@ read_listed(const char *text, size_t len, Number *number)
 
 		if (read_number(text, end, number, &certain))
 			return true;
-		/* a part of a number that the mark is in: the rest would be somebody else's */
+		/* another country's, or a part of a number that the mark is in: the rest would be somebody else's */
+		if (memchr(text, '+', end) != NULL)
+			return false;
 		if (end < len && !is_strong_separator(text[end]) && count_digits(text, end) <= FRAGMENT_MAX_DIGITS)
 			return false;
 		if (end < len && !is_letter(text[end]) && text[end] != '+')
